@@ -1,0 +1,71 @@
+/** @file The one shape of a job: what is POSTed, and what is read back. */
+
+import { type Static, Type } from 'typebox';
+import { Accept } from './accept.ts';
+import { PreprocessOption } from './preprocess.ts';
+
+export const TASK_NAMES = ['detect', 'classify', 'generic'] as const;
+export const STATUSES = [
+  'queued',
+  'running',
+  'cancelling',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'expired',
+] as const;
+export const WEBHOOK_EVENTS = [
+  'job.started',
+  'job.stage.finished',
+  'job.succeeded',
+  'job.failed',
+  'job.cancelled',
+  'job.expired',
+] as const;
+
+/** One stage with its options: checked against `openapi/stages.json`, where each stage publishes its own schema. */
+export const StageSpec = Type.Object(
+  {
+    stage: Type.String({ description: 'Name of a stage: see GET /v1/stages.' }),
+    model: Type.Optional(Type.String()),
+  },
+  { additionalProperties: true },
+);
+
+export const JobSpec = Type.Object(
+  {
+    model: Type.Optional(
+      Type.String({ description: 'sha256:<64 hex>, or for `lathe run` a path.' }),
+    ),
+    dataset: Type.Optional(
+      Type.String({ description: 'sha256:<64 hex>, or for `lathe run` a path.' }),
+    ),
+    task: Type.Optional(
+      Type.Enum([...TASK_NAMES], { description: 'Default: what inspection finds.' }),
+    ),
+    preprocess: Type.Optional(PreprocessOption),
+    stages: Type.Array(StageSpec, { minItems: 1, maxItems: 32 }),
+    accept: Type.Optional(Accept),
+    latency: Type.Optional(
+      Type.Object(
+        { threads: Type.Optional(Type.Integer({ minimum: 1, maximum: 256, default: 1 })) },
+        { additionalProperties: false },
+      ),
+    ),
+    seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 4294967295, default: 0 })),
+    labels: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 256 }))),
+    webhook: Type.Optional(
+      Type.Object(
+        {
+          url: Type.String({ maxLength: 2048 }),
+          events: Type.Optional(Type.Array(Type.Enum([...WEBHOOK_EVENTS]), { minItems: 1 })),
+          secret: Type.Optional(Type.String({ pattern: '^whsec_[A-Za-z0-9+/=]{32,}$' })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type JobSpec = Static<typeof JobSpec>;
+export type StageSpec = Static<typeof StageSpec>;

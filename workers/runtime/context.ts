@@ -1,0 +1,29 @@
+/** @file What a stage may ask of the job that runs it. */
+
+import type { Preprocess } from '../../src/contract/preprocess.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { TaskBinding } from '../tasks/task.ts';
+
+export interface RunContext {
+  /** Aborted on cancellation: check between units of work of at most a second. */
+  readonly signal: AbortSignal;
+  readonly seed: number;
+  /** Intra-op threads for computing (latency is measured with its own number). */
+  readonly threads: number;
+  /** onnxruntime execution provider that passed its probe: 'cpu', 'cuda' … */
+  readonly provider: string;
+  /** Undefined: the job has no data set. */
+  readonly dataset: Dataset | undefined;
+  /** How the outputs of the job's input model are read. */
+  readonly task: TaskBinding;
+  readonly preprocess: Preprocess;
+  /** An empty folder for this stage's scratch files; deleted afterwards. */
+  readonly scratch: string;
+  /** @param done share of this stage, 0…1 @param doing a few words for people */
+  progress(done: number, doing: string): void;
+  /** A warning for the report and the log. */
+  warn(message: string): void;
+  info(message: string): void;
+  /** One line of metrics.jsonl. */
+  metric(record: Readonly<Record<string, string | number | boolean | null>>): void;
+}
