@@ -35,6 +35,10 @@ export class Value {
   type: ValueType | undefined;
   /** The constant that it always holds: this value is an initializer. */
   constant: Tensor | undefined;
+  /** Encoded fields of its declaration that Lathe does not look into (docs, metadata). */
+  rest?: Uint8Array;
+  /** An encoded SparseTensorProto: a constant that Lathe carries but does not look into. */
+  sparse?: Uint8Array;
 
   constructor(name: string, type?: ValueType, constant?: Tensor) {
     this.name = name;
@@ -74,6 +78,8 @@ export interface Node {
   doc?: string;
   overload?: string;
   metadata?: Record<string, string>;
+  /** Encoded fields that Lathe does not look into. */
+  rest?: Uint8Array;
 }
 
 export interface Graph {
@@ -86,6 +92,8 @@ export interface Graph {
   nodes: Node[];
   /** Values with a `constant`, in file order. A constant that is also in `inputs` is a default (IR < 4). */
   initializers: Value[];
+  /** Encoded fields that Lathe does not look into. */
+  rest?: Uint8Array;
 }
 
 export interface Model {
@@ -99,8 +107,10 @@ export interface Model {
   /** metadata_props, in file order (a plain object keeps it). */
   metadata: Record<string, string>;
   graph: Graph;
-  /** Model-local functions and unknown top-level fields, carried as encoded bytes. */
+  /** Model-local functions, carried as encoded bytes. */
   functions: Uint8Array[];
+  /** Encoded top-level fields that Lathe does not look into. */
+  rest?: Uint8Array;
 }
 
 /** What to call a node in a message: its name, else its op and what it makes. */

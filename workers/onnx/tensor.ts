@@ -13,18 +13,21 @@ export class Tensor {
   readonly strings: readonly Uint8Array[] | undefined;
   /** Name the tensor had inside an attribute, where it had one. */
   readonly name: string | undefined;
+  /** Encoded fields that Lathe does not look into (docs, metadata). */
+  readonly rest: Uint8Array | undefined;
 
   constructor(
     dtype: DType,
     dims: readonly number[],
     bytes: Uint8Array,
-    extra: { strings?: readonly Uint8Array[]; name?: string } = {},
+    extra: { strings?: readonly Uint8Array[]; name?: string; rest?: Uint8Array } = {},
   ) {
     this.dtype = dtype;
     this.dims = dims;
     this.bytes = bytes;
     this.strings = extra.strings;
     this.name = extra.name;
+    this.rest = extra.rest;
   }
 
   static float32(dims: readonly number[], data: ArrayLike<number>): Tensor {

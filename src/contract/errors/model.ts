@@ -14,4 +14,16 @@ export const MODEL_ERRORS = {
     message: (p: { where: string; why: string }) =>
       `The ONNX graph is invalid at ${p.where}: ${p.why}.`,
   },
+  MODEL_TOO_COMPLEX: {
+    status: 422,
+    retry: false,
+    message: (p: { what: string; limit: number }) =>
+      `The model has too many ${p.what}: the limit is ${p.limit}.`,
+  },
+  SHAPE_UNKNOWN: {
+    status: 422,
+    retry: false,
+    message: (p: { value: string; shape: string }) =>
+      `The shape of '${p.value}' is not known (${p.shape}): fix the input shape with simplify's option inputShape.`,
+  },
 } as const satisfies Record<string, ErrorEntry>;

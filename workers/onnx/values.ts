@@ -1,0 +1,84 @@
+/** @file Tensors as numbers, and numbers as tensors. */
+
+import type { DType } from './dtype.ts';
+import { bytesOf, Tensor } from './tensor.ts';
+
+const ARRAYS = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+} as const;
+
+export type NumericDType = keyof typeof ARRAYS;
+export type TypedArray = InstanceType<(typeof ARRAYS)[NumericDType]>;
+
+export const isNumeric = (dtype: DType): dtype is NumericDType => dtype in ARRAYS;
+
+/**
+ * The elements as a typed array, without a copy where they are aligned. float16 and bfloat16 come as their bits
+ * (Uint16Array), 8-bit floats as theirs (Uint8Array), sub-byte types as packed bytes.
+ */
+export function valuesOf(tensor: Tensor): TypedArray {
+  const { dtype, bytes } = tensor;
+  const Type = isNumeric(dtype)
+    ? ARRAYS[dtype]
+    : dtype.endsWith('float16')
+      ? Uint16Array
+      : Uint8Array;
+  const size = bytes.byteLength / Type.BYTES_PER_ELEMENT;
+  if (bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0)
+    return new Type(bytes.buffer as ArrayBuffer, bytes.byteOffset, size);
+  return new Type(bytes.slice().buffer as ArrayBuffer, 0, size);
+}
+
+/** The elements as numbers. int64 beyond 2⁵³ lose their last bits: shapes and axes never are. */
+export function numbersOf(tensor: Tensor): number[] {
+  if (tensor.dtype === 'float16') return Array.from(valuesOf(tensor) as Uint16Array, halfToNumber);
+  if (tensor.dtype === 'bfloat16')
+    return Array.from(valuesOf(tensor) as Uint16Array, bfloatToNumber);
+  return Array.from(valuesOf(tensor) as ArrayLike<number | bigint>, Number);
+}
+
+/** The elements of a float tensor (float32, float64, float16, bfloat16) as float32. */
+export function floatsOf(tensor: Tensor): Float32Array {
+  if (tensor.dtype === 'float32') return valuesOf(tensor) as Float32Array;
+  return Float32Array.from(numbersOf(tensor));
+}
+
+export function makeTensor(
+  dtype: NumericDType,
+  dims: readonly number[],
+  numbers: ArrayLike<number>,
+): Tensor {
+  if (dtype === 'int64' || dtype === 'uint64') {
+    const Type = ARRAYS[dtype];
+    return new Tensor(dtype, dims, bytesOf(Type.from(Array.from(numbers, (x) => BigInt(x)))));
+  }
+  const Type = ARRAYS[dtype] as unknown as { from(x: ArrayLike<number>): ArrayBufferView };
+  return new Tensor(dtype, dims, bytesOf(Type.from(numbers)));
+}
+
+/** IEEE 754 binary16. */
+export function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+export function bfloatToNumber(bits: number): number {
+  scratch.setUint32(0, bits << 16);
+  return scratch.getFloat32(0);
+}
