@@ -298,7 +298,7 @@ function readTensorType(fields: Message): ValueType {
   let shape: Dim[] | undefined;
   for (const f of fields) {
     if (f.number === 1) dtype = dtypeOfNumber(f.number_());
-    else if (f.number === 2) shape = f.message((m) => [...m].map((d) => d.message(readDim)));
+    else if (f.number === 2) shape = f.message(readShape);
   }
   if (shape && shape.length > fields.budget.limits.rank) {
     throw new ServiceError('MODEL_TOO_COMPLEX', {
@@ -307,6 +307,12 @@ function readTensorType(fields: Message): ValueType {
     });
   }
   return { kind: 'tensor', dtype, shape };
+}
+
+function readShape(fields: Message): Dim[] {
+  const shape: Dim[] = [];
+  for (const f of fields) if (f.number === 1) shape.push(f.message(readDim));
+  return shape;
 }
 
 function readDim(fields: Message): Dim {

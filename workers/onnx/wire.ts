@@ -153,7 +153,7 @@ export class Message implements Iterable<Field> {
         reader.pos = body;
         reader.skip(wire, number);
         this.#rest.push(this.bytes.subarray(start, reader.pos));
-      }
+      } else if (reader.pos === body) reader.skip(wire, number);
     }
   }
 
