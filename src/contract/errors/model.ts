@@ -20,6 +20,11 @@ export const MODEL_ERRORS = {
     message: (p: { what: string; limit: number }) =>
       `The model has too many ${p.what}: the limit is ${p.limit}.`,
   },
+  MODEL_CANNOT_RUN: {
+    status: 422,
+    retry: false,
+    message: (p: { why: string }) => `onnxruntime cannot run the model: ${p.why}.`,
+  },
   SHAPE_UNKNOWN: {
     status: 422,
     retry: false,

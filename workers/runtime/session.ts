@@ -1,0 +1,155 @@
+/** @file The one door to onnxruntime: open a model, run it, close it. */
+
+import * as ort from 'onnxruntime-node';
+import { ServiceError } from '../../src/contract/errors.ts';
+import type { DType } from '../onnx/dtype.ts';
+import type { Dim, Model } from '../onnx/graph.ts';
+import type { TypedArray } from '../onnx/values.ts';
+import { writeModel } from '../onnx/write.ts';
+
+export interface SessionOptions {
+  /** Intra-op threads; default 1. */
+  readonly threads?: number;
+  /** onnxruntime execution provider; default 'cpu'. */
+  readonly provider?: string;
+  /** Graph optimisations of the runtime; default 'all'. */
+  readonly optimize?: 'all' | 'extended' | 'basic' | 'disabled';
+  /** Let idle threads spin: quicker alone, harmful beside other sessions; default false. */
+  readonly spinning?: boolean;
+  /** Where the runtime writes the graph it made of the model. */
+  readonly optimizedModelFilePath?: string;
+}
+
+/** A tensor on this machine; `data` is row-major. */
+export interface HostTensor {
+  readonly dtype: DType;
+  readonly dims: readonly number[];
+  readonly data: TypedArray;
+}
+
+/** What `run` takes: float32 where no type is named. */
+export type Feed = {
+  readonly dims: readonly number[];
+  readonly data: TypedArray;
+  readonly dtype?: DType;
+};
+
+export interface Port {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly Dim[];
+}
+
+/** 4-bit outputs abort the whole process inside onnxruntime, so they are refused before it sees them. */
+const ABORTING: ReadonlySet<string> = new Set(['int4', 'uint4', 'int2', 'uint2', 'float4e2m1']);
+
+export class Session {
+  readonly #session: ort.InferenceSession;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+
+  constructor(session: ort.InferenceSession) {
+    this.#session = session;
+    this.inputs = session.inputMetadata.map(port);
+    this.outputs = session.outputMetadata.map(port);
+  }
+
+  /**
+   * One inference. Blocks this thread although it returns a promise.
+   *
+   * @param fetch names of the outputs wanted; default all
+   * @throws MODEL_CANNOT_RUN with the runtime's own words
+   */
+  async run(
+    feeds: Readonly<Record<string, Feed>>,
+    fetch?: readonly string[],
+  ): Promise<Record<string, HostTensor>> {
+    const tensors = Object.fromEntries(
+      Object.entries(feeds).map(([name, f]) => [
+        name,
+        new ort.Tensor((f.dtype ?? 'float32') as 'float32', f.data as Float32Array, f.dims),
+      ]),
+    );
+    try {
+      const results = await (fetch
+        ? this.#session.run(tensors, fetch)
+        : this.#session.run(tensors));
+      return Object.fromEntries(
+        Object.entries(results).map(([name, t]) => [
+          name,
+          { dtype: t.type as DType, dims: t.dims, data: t.data as TypedArray },
+        ]),
+      );
+    } catch (error) {
+      throw cannotRun(error);
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+/**
+ * @param model a Model (canonical or as read) or encoded bytes
+ * @throws MODEL_CANNOT_RUN the runtime refuses the graph, with its own words
+ */
+export async function openSession(
+  model: Model | Uint8Array,
+  options: SessionOptions = {},
+): Promise<Session> {
+  const {
+    threads = 1,
+    provider = 'cpu',
+    optimize = 'all',
+    spinning = false,
+    optimizedModelFilePath,
+  } = options;
+  if (!(model instanceof Uint8Array)) refuseAbortingOutputs(model);
+  const bytes = model instanceof Uint8Array ? model : writeModel(model);
+  try {
+    return new Session(
+      await ort.InferenceSession.create(bytes, {
+        executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        graphOptimizationLevel: optimize,
+        logSeverityLevel: 4,
+        extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' } } },
+        ...(optimizedModelFilePath && { optimizedModelFilePath }),
+      }),
+    );
+  } catch (error) {
+    throw cannotRun(error);
+  }
+}
+
+function refuseAbortingOutputs(model: Model): void {
+  for (const { name, type } of model.graph.outputs) {
+    if (type?.kind === 'tensor' && ABORTING.has(type.dtype)) {
+      throw new ServiceError('MODEL_CANNOT_RUN', {
+        why: `output '${name}' has elements of type ${type.dtype}, which onnxruntime-node cannot return`,
+      });
+    }
+  }
+}
+
+function port(meta: ort.InferenceSession.ValueMetadata): Port {
+  if (!meta.isTensor) return { name: meta.name, dtype: 'float32', shape: [] };
+  return {
+    name: meta.name,
+    dtype: meta.type as DType,
+    shape: meta.shape.map((d) => (typeof d === 'string' ? d || null : d < 0 ? null : d)),
+  };
+}
+
+/** The runtime's message, without paths of this machine. */
+function cannotRun(error: unknown): ServiceError {
+  const text = error instanceof Error ? error.message : String(error);
+  const why = text
+    .replace(/(?:\/[\w.@+-]+)+\/([\w.-]+)/g, '$1')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .replace(/\.$/, '');
+  return new ServiceError('MODEL_CANNOT_RUN', { why: why.slice(0, 600) }, { cause: error });
+}
