@@ -32,7 +32,8 @@ export const DATA_ERRORS = {
   IMAGE_UNREADABLE: {
     status: 422,
     retry: false,
-    message: (p: { file: string; why: string }) => `The image '${p.file}' cannot be read: ${p.why}.`,
+    message: (p: { file: string; why: string }) =>
+      `The image '${p.file}' cannot be read: ${p.why}.`,
   },
   ARCHIVE_INVALID: {
     status: 422,

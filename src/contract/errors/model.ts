@@ -20,6 +20,12 @@ export const MODEL_ERRORS = {
     message: (p: { what: string; limit: number }) =>
       `The model has too many ${p.what}: the limit is ${p.limit}.`,
   },
+  OPSET_UNSUPPORTED: {
+    status: 422,
+    retry: false,
+    message: (p: { found: number; oldest: number; newest: number }) =>
+      `The model is written for opset ${p.found}; opsets ${p.oldest} to ${p.newest} are supported.`,
+  },
   MODEL_CANNOT_RUN: {
     status: 422,
     retry: false,
