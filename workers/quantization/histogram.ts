@@ -1,0 +1,90 @@
+/** @file What is remembered of a tensor's values over all calibration images: a fixed number of bins, however many images. */
+
+/** Bins on each side of zero. Half of them are in use at least: 1/4096 of the largest magnitude is told apart. */
+const HALF = 8192;
+
+/**
+ * Counts of values over [−reach, reach]. When a value falls outside, reach doubles and bins join in pairs, so
+ * memory stays at 2·8192 counts and no value is seen twice. Minimum, maximum, sum and zeros are exact.
+ */
+export class Histogram {
+  readonly counts = new Float64Array(2 * HALF);
+  min = Number.POSITIVE_INFINITY;
+  max = Number.NEGATIVE_INFINITY;
+  /** Values counted in bins (a sample of those seen, for large tensors). */
+  count = 0;
+  zeros = 0;
+  /** False once a NaN or an infinity was seen. */
+  finite = true;
+  #reach = 0;
+
+  get binWidth(): number {
+    return this.#reach / HALF;
+  }
+
+  /** Middle of bin i. */
+  centre(i: number): number {
+    return (i - HALF + 0.5) * this.binWidth;
+  }
+
+  /**
+   * See the values of one tensor. Extremes are taken of all of them; bins count at most about `sample`, evenly spread.
+   */
+  add(values: Float32Array, sample = Number.POSITIVE_INFINITY): void {
+    if (values.length === 0) return;
+    let lo = Number.POSITIVE_INFINITY;
+    let hi = Number.NEGATIVE_INFINITY;
+    let sum = 0;
+    for (let i = 0; i < values.length; i++) {
+      const v = values[i]!;
+      if (v < lo) lo = v;
+      if (v > hi) hi = v;
+      sum += v;
+    }
+    if (!Number.isFinite(lo) || !Number.isFinite(hi) || Number.isNaN(sum)) {
+      this.finite = false;
+      return;
+    }
+    this.min = Math.min(this.min, lo);
+    this.max = Math.max(this.max, hi);
+    this.#widen(Math.max(-lo, hi));
+    this.#fill(values, stepFor(values.length, sample));
+  }
+
+  #widen(absMax: number): void {
+    if (absMax === 0) return;
+    if (this.#reach === 0) this.#reach = absMax;
+    while (absMax > this.#reach) {
+      const { counts } = this;
+      const joined = new Float64Array(counts.length);
+      for (let i = 0; i < counts.length; i++) joined[HALF / 2 + (i >> 1)]! += counts[i]!;
+      counts.set(joined);
+      this.#reach *= 2;
+    }
+  }
+
+  #fill(values: Float32Array, step: number): void {
+    const { counts } = this;
+    const perUnit = this.#reach === 0 ? 0 : HALF / this.#reach;
+    let zeros = 0;
+    let n = 0;
+    for (let i = 0; i < values.length; i += step) {
+      const v = values[i]!;
+      n++;
+      if (v === 0) zeros++;
+      let bin = Math.floor(v * perUnit) + HALF;
+      if (bin >= 2 * HALF) bin = 2 * HALF - 1;
+      counts[bin]!++;
+    }
+    this.zeros += zeros;
+    this.count += n;
+  }
+}
+
+/** A stride that is odd and no multiple of 5 or 7, so that it does not fall in step with rows of an image. */
+function stepFor(length: number, sample: number): number {
+  if (length <= sample) return 1;
+  let step = Math.ceil(length / sample) | 1;
+  while (step % 5 === 0 || step % 7 === 0) step += 2;
+  return step;
+}
