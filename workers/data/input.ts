@@ -1,0 +1,61 @@
+/** @file Samples to model inputs. */
+
+import type { Preprocess } from '../../src/contract/preprocess.ts';
+import type { Sample } from './dataset.ts';
+import { decodeImage } from './decode.ts';
+import { type Geometry, place } from './geometry.ts';
+import { resizeImage } from './resize.ts';
+
+export interface ImageInput {
+  /** NCHW, N = 1. */
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
+  readonly geometry: Geometry;
+}
+
+/**
+ * x = (pixel[channel] · scale − mean) / std over the resized image.
+ *
+ * @param size      [height, width] of the input
+ * @param channels  3, or 1 for models of gray images (0.299 R + 0.587 G + 0.114 B)
+ * @returns shape [1, channels, height, width], float32
+ * @throws IMAGE_UNREADABLE
+ */
+export async function loadInput(
+  sample: Pick<Sample, 'file' | 'name'>,
+  preprocess: Preprocess,
+  size: readonly [number, number],
+  channels: 1 | 3 = 3,
+): Promise<ImageInput> {
+  const image = await decodeImage(sample.file, sample.name);
+  const geometry = place(preprocess.resize, [image.height, image.width], size);
+  const pixels = resizeImage(image, geometry, Math.round(preprocess.pad));
+  const data = channels === 1 ? grayPlane(pixels, preprocess) : colourPlanes(pixels, preprocess);
+  return { data, dims: [1, channels, ...size], geometry };
+}
+
+/** H × W × 3 bytes to 3 × H × W numbers. */
+export function colourPlanes(pixels: Uint8Array, preprocess: Preprocess): Float32Array {
+  const area = pixels.length / 3;
+  const data = new Float32Array(pixels.length);
+  for (let c = 0; c < 3; c++) {
+    const value = valueTable(preprocess, c);
+    const from = preprocess.channels === 'rgb' ? c : 2 - c;
+    for (let i = 0; i < area; i++) data[c * area + i] = value[pixels[3 * i + from]!]!;
+  }
+  return data;
+}
+
+function grayPlane(pixels: Uint8Array, preprocess: Preprocess): Float32Array {
+  const value = valueTable(preprocess, 0);
+  const gray = (i: number) =>
+    Math.round(0.299 * pixels[i]! + 0.587 * pixels[i + 1]! + 0.114 * pixels[i + 2]!);
+  return Float32Array.from({ length: pixels.length / 3 }, (_, i) => value[gray(3 * i)]!);
+}
+
+/** The input value of every byte, for one channel. `mean` and `std` of length 1 hold for all channels. */
+function valueTable({ scale, mean, std }: Preprocess, channel: number): Float32Array {
+  const m = mean[channel] ?? mean[0] ?? 0;
+  const s = std[channel] ?? std[0] ?? 1;
+  return Float32Array.from({ length: 256 }, (_, byte) => (byte * scale - m) / s);
+}
