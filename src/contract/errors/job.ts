@@ -15,6 +15,18 @@ export const JOB_ERRORS = {
     message: (p: { what: string; where: string }) =>
       `${p.what} (at ${p.where}) is not supported yet.`,
   },
+  PATTERN_MATCHES_NOTHING: {
+    status: 422,
+    retry: false,
+    message: (p: { option: string; pattern: string }) =>
+      `Option '${p.option}': '${p.pattern}' names no node, tensor or op type of the model.`,
+  },
+  DATASET_REQUIRED: {
+    status: 422,
+    retry: false,
+    message: (p: { what: string; why: string }) =>
+      `${p.what} needs a data set: ${p.why}. Name one in 'dataset'.`,
+  },
   INTERNAL: {
     status: 500,
     retry: true,

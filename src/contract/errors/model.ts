@@ -31,6 +31,30 @@ export const MODEL_ERRORS = {
     retry: false,
     message: (p: { why: string }) => `onnxruntime cannot run the model: ${p.why}.`,
   },
+  WEIGHT_NOT_FINITE: {
+    status: 422,
+    retry: false,
+    message: (p: { tensor: string; node: string }) =>
+      `The weight '${p.tensor}' of node '${p.node}' holds NaN or infinity.`,
+  },
+  ACTIVATION_NOT_FINITE: {
+    status: 422,
+    retry: false,
+    message: (p: { tensor: string }) =>
+      `The tensor '${p.tensor}' became NaN or infinite on a calibration image.`,
+  },
+  MODEL_ALREADY_QUANTIZED: {
+    status: 422,
+    retry: false,
+    message: (p: { form: string }) =>
+      `The model is quantized already (${p.form}). It can be evaluated, benchmarked and simplified; quantize needs the float32 model it was made from.`,
+  },
+  MODEL_NOT_FLOAT32: {
+    status: 422,
+    retry: false,
+    message: (p: { tensor: string; dtype: string }) =>
+      `The weight '${p.tensor}' is ${p.dtype}: this stage works on float32 models. Export the model in float32.`,
+  },
   SHAPE_UNKNOWN: {
     status: 422,
     retry: false,

@@ -1,0 +1,80 @@
+/** @file One pass over the calibration images for every tensor at once. */
+
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { ServiceError } from '../../src/contract/errors.ts';
+import { cloneModel } from '../onnx/clone.ts';
+import type { Model, Value } from '../onnx/graph.ts';
+import { type Feed, openSession } from '../runtime/session.ts';
+import { Histogram } from './histogram.ts';
+
+/** Values counted per tensor and image; extremes are taken of all of them. */
+const SAMPLE = 1 << 15;
+
+export interface CalibrationOptions {
+  readonly threads: number;
+  readonly provider: string;
+  readonly signal: AbortSignal;
+  /** @param done images so far */
+  readonly onImage: (done: number) => void;
+}
+
+/**
+ * Run the float model over `feeds` and remember each tensor's distribution. Memory: one image's tensors and one
+ * histogram (128 KiB) per tensor, whatever the number of images.
+ *
+ * @throws ACTIVATION_NOT_FINITE a tensor held NaN or infinity, by name
+ */
+export async function calibrate(
+  model: Model,
+  values: readonly Value[],
+  feeds: AsyncIterable<Readonly<Record<string, Feed>>>,
+  options: CalibrationOptions,
+): Promise<Map<string, Histogram>> {
+  const histograms = new Map(values.map((v) => [v.name, new Histogram()]));
+  const inputs = new Set(model.graph.inputs.map((v) => v.name));
+  const taps = values.map((v) => v.name).filter((name) => !inputs.has(name));
+  const session = await openSession(tapped(model, taps), {
+    threads: options.threads,
+    provider: options.provider,
+  });
+  const collect = garbageCollector();
+  try {
+    let done = 0;
+    for await (const feed of feeds) {
+      options.signal.throwIfAborted();
+      const results = await session.run(feed, taps);
+      for (const [name, histogram] of histograms) {
+        const data = (results[name] ?? feed[name])?.data;
+        if (data) histogram.add(data as Float32Array, SAMPLE);
+      }
+      collect();
+      options.onImage(++done);
+    }
+  } finally {
+    await session.release();
+  }
+  for (const [name, { finite }] of histograms)
+    if (!finite) throw new ServiceError('ACTIVATION_NOT_FINITE', { tensor: name });
+  return histograms;
+}
+
+/** A copy whose outputs are just the named tensors. */
+function tapped(model: Model, names: readonly string[]): Model {
+  const copy = cloneModel(model);
+  const made = new Map(
+    copy.graph.nodes.flatMap((n) => n.outputs).flatMap((v) => (v ? [[v.name, v] as const] : [])),
+  );
+  copy.graph.outputs = names.map((name) => made.get(name)!);
+  return copy;
+}
+
+/**
+ * Tensors that the runtime hands over lie outside V8's heap, which does not feel them: without a nudge they pile up
+ * for many images before V8 frees any.
+ */
+function garbageCollector(): () => void {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  return () => gc();
+}
