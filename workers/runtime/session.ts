@@ -30,7 +30,7 @@ export interface HostTensor {
 /** What `run` takes: float32 where no type is named. */
 export type Feed = {
   readonly dims: readonly number[];
-  readonly data: TypedArray;
+  readonly data: TypedArray | Float32Array;
   readonly dtype?: DType;
 };
 

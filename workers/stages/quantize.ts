@@ -1,0 +1,119 @@
+/** @file Stage `quantize`: weights and activations to integers, written as QDQ. */
+
+import { type Static, Type } from 'typebox';
+import { ServiceError } from '../../src/contract/errors.ts';
+import type { Sample } from '../data/dataset.ts';
+import { loadInput } from '../data/input.ts';
+import { ahead } from '../data/parallel.ts';
+import { shuffled } from '../data/splits.ts';
+import type { Model } from '../onnx/graph.ts';
+import { normalize } from '../onnx/normalize.ts';
+import { CALIBRATORS } from '../quantization/calibrators/registry.ts';
+import { refuseUnquantizable } from '../quantization/eligibility.ts';
+import { PROFILES } from '../quantization/profiles.ts';
+import { quantizeModel } from '../quantization/quantize-model.ts';
+import type { RunContext } from '../runtime/context.ts';
+import type { Feed } from '../runtime/session.ts';
+import { keysOf, oneOf } from './one-of.ts';
+import { expectSameInterface } from './same-interface.ts';
+import { defineStage } from './stage.ts';
+
+/** Images decoded while the runtime is busy with the one before. */
+const DECODED_AHEAD = 3;
+
+const options = Type.Object(
+  {
+    precision: oneOf(['int8'], {
+      default: 'int8',
+      description: 'int8: weights int8 per output channel, activations uint8 (W8A8).',
+    }),
+    method: oneOf(['ptq'], {
+      default: 'ptq',
+      description: 'ptq: ranges from calibration images, no training.',
+    }),
+    profile: oneOf(keysOf(PROFILES), {
+      default: 'onnxruntime-cpu',
+      description: 'The runtime that the result is meant for: decides which tensors are quantized.',
+    }),
+    calibrator: oneOf(['auto', ...keysOf(CALIBRATORS)], {
+      default: 'auto',
+      description:
+        'How ranges are chosen. auto: per tensor, the one with the least measured error.',
+    }),
+    images: Type.Integer({
+      default: 128,
+      minimum: 1,
+      maximum: 100_000,
+      description: 'Calibration images, drawn from the train split by the seed.',
+    }),
+    keepFloat: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description:
+        'Nodes that stay in float: names, patterns with *, names of tensors they make, or op types.',
+    }),
+    reduceRange: Type.Union([Type.Literal('auto'), Type.Boolean()], {
+      default: 'auto',
+      description:
+        '7-bit weights, for CPUs whose 8-bit products saturate. auto: where this worker has no VNNI.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export const quantize = defineStage({
+  name: 'quantize',
+  version: 1,
+  summary: 'Quantize weights and activations to integers (QDQ).',
+  options,
+  needsImages: {},
+
+  prepare: (model) => refuseUnquantizable(model),
+
+  async run(model, chosen, ctx) {
+    const samples = calibrationSamples(chosen, ctx);
+    normalize(model, 13);
+    const details = await quantizeModel(model, {
+      ...chosen,
+      feeds: feeds(model, samples, ctx),
+      threads: ctx.threads,
+      provider: ctx.provider,
+      signal: ctx.signal,
+      scratch: ctx.scratch,
+      progress: (done, doing) => ctx.progress(done, doing),
+      images: samples.length,
+    });
+    for (const warning of details.warnings) ctx.warn(warning);
+    return { model, details: { ...details } };
+  },
+
+  ensures: expectSameInterface,
+});
+
+/** Seeded draw from the train split, in name order. */
+function calibrationSamples(
+  { images }: Static<typeof options>,
+  ctx: RunContext,
+): readonly Sample[] {
+  const train = ctx.dataset?.splits.train ?? [];
+  if (train.length === 0) {
+    throw new ServiceError('DATASET_REQUIRED', {
+      what: "Stage 'quantize'",
+      why: 'it calibrates on images of the train split, and there are none',
+    });
+  }
+  if (train.length < Math.min(images, 8)) {
+    ctx.warn(
+      `Only ${train.length} calibration image(s): ranges may not hold for others. 32 to 128 are usual.`,
+    );
+  }
+  const drawn = shuffled(train.length, ctx.seed).slice(0, images);
+  return drawn.sort((a, b) => a - b).map((i) => train[i]!);
+}
+
+function feeds(model: Model, samples: readonly Sample[], ctx: RunContext) {
+  const input = model.graph.inputs.find((v) => !v.constant)!.name;
+  return ahead(samples, DECODED_AHEAD, async (sample): Promise<Record<string, Feed>> => {
+    const { data, dims } = await loadInput(sample, ctx.preprocess, ctx.task.inputSize);
+    return { [input]: { data, dims } };
+  });
+}
