@@ -5,6 +5,7 @@ import type { ErrorEntry } from './errors/entry.ts';
 import { JOB_ERRORS } from './errors/job.ts';
 import { MODEL_ERRORS } from './errors/model.ts';
 import { REQUEST_ERRORS } from './errors/request.ts';
+import { RUN_ERRORS } from './errors/run.ts';
 
 /**
  * The message of an entry takes its facts as typed parameters, so a call site cannot forget one.
@@ -14,6 +15,7 @@ export const ERRORS = {
   ...MODEL_ERRORS,
   ...DATA_ERRORS,
   ...JOB_ERRORS,
+  ...RUN_ERRORS,
   ...REQUEST_ERRORS,
 } as const satisfies Record<string, ErrorEntry>;
 

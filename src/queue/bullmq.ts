@@ -1,0 +1,118 @@
+/** @file The queue on BullMQ: the only file of this side that imports it. */
+
+import { type Job, Queue, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+
+import type { JobQueue, QueuedState } from './job-queue.ts';
+
+/** Names of the queues. One prefix keeps them apart from everything else in the same Redis. */
+export const JOB_QUEUE = 'jobs';
+const UPKEEP_QUEUE = 'upkeep';
+
+export const queuePrefix = (prefix: string) => `${prefix}:queue`;
+
+/** Finished queue jobs are nothing but ids: the records tell what became of them. */
+const KEEP = { removeOnComplete: { age: 3600, count: 1000 }, removeOnFail: { age: 7 * 86_400 } };
+
+const STATES: Readonly<Record<string, QueuedState>> = {
+  waiting: 'waiting',
+  'waiting-children': 'waiting',
+  prioritized: 'waiting',
+  delayed: 'waiting',
+  active: 'active',
+  completed: 'finished',
+  failed: 'failed',
+};
+
+export type OnError = (error: Error) => void;
+
+export class BullJobQueue implements JobQueue {
+  readonly #queue: Queue;
+  readonly #redis: Redis;
+
+  /** @param redis a connection that fails at once while Redis is away: nobody may hang on it */
+  constructor(redis: Redis, prefix: string, onError: OnError) {
+    this.#redis = redis;
+    this.#queue = new Queue(JOB_QUEUE, {
+      connection: redis,
+      prefix: queuePrefix(prefix),
+      skipWaitingForReady: true,
+      defaultJobOptions: { ...KEEP, attempts: 1 },
+    });
+    this.#queue.on('error', onError);
+  }
+
+  async add(queueId: string, job: string): Promise<void> {
+    await this.#queue.add('compress', { job }, { jobId: queueId });
+  }
+
+  async remove(queueId: string): Promise<boolean> {
+    if ((await this.state(queueId)) !== 'waiting') return false;
+    return (await this.#queue.remove(queueId).catch(() => 0)) === 1;
+  }
+
+  async state(queueId: string): Promise<QueuedState> {
+    return STATES[await this.#queue.getJobState(queueId)] ?? 'missing';
+  }
+
+  /** The list is filled from the left and emptied from the right. */
+  async position(queueId: string): Promise<number | null> {
+    const wait = this.#queue.toKey('wait');
+    const [index, length] = await Promise.all([
+      this.#redis.lpos(wait, queueId),
+      this.#redis.llen(wait),
+    ]);
+    return index === null ? null : Math.max(0, length - 1 - index);
+  }
+
+  async depth(): Promise<number> {
+    return this.#queue.getWaitingCount();
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+  }
+}
+
+export interface Closable {
+  close(): Promise<void>;
+}
+
+/**
+ * Run `work` at once and then at an interval, in one process at a time however many there are (a BullMQ job
+ * scheduler). A run that throws is told to `onError`; the next one comes all the same.
+ *
+ * @param redis a `steady` connection
+ */
+export function everySoOften(
+  redis: Redis,
+  prefix: string,
+  milliseconds: number,
+  work: () => Promise<void>,
+  onError: OnError,
+): Closable {
+  const options = { connection: redis, prefix: queuePrefix(prefix) };
+  const queue = new Queue(UPKEEP_QUEUE, options);
+  queue.on('error', onError);
+  const worker = new Worker(UPKEEP_QUEUE, () => work(), {
+    ...options,
+    removeOnComplete: { count: 5 },
+    removeOnFail: { count: 20 },
+  });
+  worker.on('error', onError).on('failed', (_job: Job | undefined, error) => onError(error));
+  const started = startSchedule(queue, milliseconds).catch(onError);
+  return {
+    async close() {
+      await started;
+      await worker.close();
+      await queue.close();
+    },
+  };
+}
+
+/** A fixed name: another process that does the same changes nothing. The one run at start-up is extra. */
+async function startSchedule(queue: Queue, milliseconds: number): Promise<void> {
+  const once = { removeOnComplete: true, removeOnFail: true };
+  await queue.upsertJobScheduler('upkeep', { every: milliseconds }, { name: 'upkeep' });
+  await queue.add('upkeep', {}, { ...once, jobId: 'start-up' });
+}

@@ -1,0 +1,24 @@
+/** @file Every Redis key of jobs. */
+
+import type { Status } from './job-record.ts';
+
+export const DEFAULT_PREFIX = 'lathe';
+
+export function jobKeys(prefix: string) {
+  return {
+    /** Hash: version, attempt, record (JSON), secret (sealed webhook secret). */
+    job: (id: string) => `${prefix}:job:${id}`,
+    /** Stream of the job's events; its ids are the ids of server-sent events. */
+    events: (id: string) => `${prefix}:job:${id}:events`,
+    /** Sorted set, all scores 0: ids of one tenant's jobs; ids sort by time of creation. */
+    ofTenant: (tenant: string, status?: Status) =>
+      `${prefix}:tenant:${tenant}:jobs${status ? `:${status}` : ''}`,
+    /** Sorted set, all scores 0: ids of all tenants' jobs in a status. */
+    inStatus: (status: Status) => `${prefix}:jobs:${status}`,
+    /** Channel: a job's id whenever its record has changed. */
+    changed: `${prefix}:jobs:changed`,
+    /** Channel: a job's id when its cancellation is wanted. */
+    cancel: `${prefix}:jobs:cancel`,
+  };
+}
+export type JobKeys = ReturnType<typeof jobKeys>;

@@ -1,0 +1,41 @@
+/** @file The Lua scripts of job records: each change is one atomic step. */
+
+/**
+ * Change a record, only if nobody else has in the meantime and the attempt is still the writer's own.
+ *
+ * KEYS: record, events, tenant's set of the old status, of the new one, all tenants' set of the old, of the new.
+ * ARGV: id, version read, attempt required ('' = any), new attempt, new record, channel, events…
+ * Answers 'ok', 'missing', 'fenced' (another attempt has taken over) or 'changed' (read again).
+ */
+export const CHANGE = `
+local version = redis.call('HGET', KEYS[1], 'version')
+if not version then return 'missing' end
+if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[3] then return 'fenced' end
+if version ~= ARGV[2] then return 'changed' end
+redis.call('HSET', KEYS[1], 'version', version + 1, 'attempt', ARGV[4], 'record', ARGV[5])
+if KEYS[3] ~= KEYS[4] then
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('ZADD', KEYS[4], 0, ARGV[1])
+  redis.call('ZREM', KEYS[5], ARGV[1])
+  redis.call('ZADD', KEYS[6], 0, ARGV[1])
+end
+for i = 7, #ARGV do
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', 2000, '*', 'event', ARGV[i])
+end
+redis.call('PUBLISH', ARGV[6], ARGV[1])
+return 'ok'`;
+
+/**
+ * Store a new record. KEYS: record, events, tenant's jobs, tenant's queued, all queued.
+ * ARGV: id, attempt, record, channel, sealed secret or '', events…  Answers 'ok' or 'exists'.
+ */
+export const CREATE = `
+if redis.call('EXISTS', KEYS[1]) == 1 then return 'exists' end
+redis.call('HSET', KEYS[1], 'version', 1, 'attempt', ARGV[2], 'record', ARGV[3])
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'secret', ARGV[5]) end
+for i = 3, 5 do redis.call('ZADD', KEYS[i], 0, ARGV[1]) end
+for i = 6, #ARGV do
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', 2000, '*', 'event', ARGV[i])
+end
+redis.call('PUBLISH', ARGV[4], ARGV[1])
+return 'ok'`;

@@ -1,0 +1,185 @@
+/** @file Job records in Redis: create, read, list, change. Reading them is in job-record.ts, their keys in job-keys.ts. */
+
+import type { Redis } from 'ioredis';
+
+import { DEFAULT_PREFIX, type JobKeys, jobKeys } from './job-keys.ts';
+import { type JobFilter, type JobPage, listJobs } from './job-list.ts';
+import { type JobRecord, type NewJob, newJobRecord, TERMINAL } from './job-record.ts';
+import { CHANGE, CREATE } from './job-scripts.ts';
+import type { StoredEvent } from './stored-event.ts';
+
+/** What a change to a record is: the fields that differ, and the events that tell of it. */
+export interface Change {
+  readonly set: Partial<Omit<JobRecord, 'id' | 'tenant' | 'version' | 'spec' | 'createdAt'>>;
+  readonly events?: readonly StoredEvent[];
+}
+
+/** Computed from the record as it stands; undefined: nothing to change. Called again where somebody else was faster. */
+export type Changer = (job: JobRecord) => Change | undefined;
+
+/** This attempt has lost the job to another one: it must stop, and nothing it says counts. */
+export class Fenced extends Error {
+  override readonly name = 'Fenced';
+}
+
+export class Jobs {
+  readonly keys: JobKeys;
+  readonly #redis: Redis;
+
+  constructor(redis: Redis, prefix: string = DEFAULT_PREFIX) {
+    this.#redis = redis;
+    this.keys = jobKeys(prefix);
+  }
+
+  /**
+   * Store a new job as `queued`. The caller then puts `record.queueId` on the queue.
+   *
+   * @param secret the webhook's own signing secret, sealed: kept beside the record, never in it
+   * @returns the record; where the id exists already, the one that was there
+   */
+  async create(job: NewJob, secret = ''): Promise<JobRecord> {
+    const record = newJobRecord(job);
+    const { id, tenant } = record;
+    const answer = await this.#redis.eval(
+      CREATE,
+      5,
+      this.keys.job(id),
+      this.keys.events(id),
+      this.keys.ofTenant(tenant),
+      this.keys.ofTenant(tenant, 'queued'),
+      this.keys.inStatus('queued'),
+      id,
+      record.attempt,
+      JSON.stringify(record),
+      this.keys.changed,
+      secret,
+      stamped({ type: 'state', status: 'queued', outcome: null, attempt: 1 }, id),
+    );
+    return answer === 'ok' ? record : (await this.find(id))!;
+  }
+
+  /** @param tenant whose it must be: the job of another tenant is not there */
+  async get(tenant: string, id: string): Promise<JobRecord | undefined> {
+    const job = await this.find(id);
+    return job?.tenant === tenant ? job : undefined;
+  }
+
+  /** For workers and upkeep, which serve every tenant. */
+  async find(id: string): Promise<JobRecord | undefined> {
+    const [version, record] = await this.#redis.hmget(this.keys.job(id), 'version', 'record');
+    return record ? { ...(JSON.parse(record) as JobRecord), version: Number(version) } : undefined;
+  }
+
+  /** The webhook's own secret, sealed as `create` was given it. */
+  async secret(id: string): Promise<string | undefined> {
+    return (await this.#redis.hget(this.keys.job(id), 'secret')) || undefined;
+  }
+
+  /** Newest first. */
+  list(tenant: string, filter: JobFilter = {}): Promise<JobPage> {
+    return listJobs(this.#redis, this.keys, tenant, filter);
+  }
+
+  /** Ids of all tenants' jobs in a status, oldest first. */
+  idsIn(status: JobRecord['status'], limit = 10_000): Promise<string[]> {
+    return this.#redis.zrange(this.keys.inStatus(status), 0, limit - 1);
+  }
+
+  /**
+   * Change a record in one step: read, compute, write if unchanged; again where somebody else was faster.
+   *
+   * @param attempt the writer's own attempt: with it, only that attempt may write
+   * @returns the record as it then stands; undefined: there is no such job
+   * @throws Fenced another attempt has taken over
+   */
+  async change(id: string, changer: Changer, attempt?: number): Promise<JobRecord | undefined> {
+    for (;;) {
+      const job = await this.find(id);
+      if (!job) return undefined;
+      if (attempt !== undefined && job.attempt !== attempt) throw new Fenced(id);
+      const change = changer(job);
+      if (!change) return job;
+      const next: JobRecord = { ...job, ...change.set, version: job.version + 1 };
+      const answer = await this.#write(job, next, change.events ?? [], attempt);
+      if (answer === 'ok') return next;
+      if (answer === 'missing') return undefined;
+      if (answer === 'fenced') throw new Fenced(id);
+    }
+  }
+
+  #write(job: JobRecord, next: JobRecord, events: readonly StoredEvent[], attempt?: number) {
+    const { keys } = this;
+    return this.#redis.eval(
+      CHANGE,
+      6,
+      keys.job(job.id),
+      keys.events(job.id),
+      keys.ofTenant(job.tenant, job.status),
+      keys.ofTenant(job.tenant, next.status),
+      keys.inStatus(job.status),
+      keys.inStatus(next.status),
+      job.id,
+      job.version,
+      attempt ?? '',
+      next.attempt,
+      JSON.stringify(next),
+      keys.changed,
+      ...[...events, ...stateEvent(job, next)].map((e) => stamped(e, job.id)),
+    );
+  }
+
+  /** Tell the worker that runs it; the record says so too, for workers that did not hear. */
+  async publishCancel(id: string): Promise<void> {
+    await this.#redis.publish(this.keys.cancel, id);
+  }
+
+  /** Ids of the tenant's unfinished jobs that need the model or data set with this digest. */
+  async needing(tenant: string, digest: string): Promise<string[]> {
+    const ids: string[] = [];
+    for (const status of ['queued', 'running', 'cancelling'] as const) {
+      for (const id of await this.#redis.zrange(this.keys.ofTenant(tenant, status), 0, -1)) {
+        const job = await this.find(id);
+        if (job && references(job).has(digest)) ids.push(id);
+      }
+    }
+    return ids;
+  }
+
+  /** Forget a finished job altogether. @returns whether there was one */
+  async remove(job: JobRecord): Promise<boolean> {
+    const { keys } = this;
+    const answers = await this.#redis
+      .multi()
+      .del(keys.job(job.id), keys.events(job.id))
+      .zrem(keys.ofTenant(job.tenant), job.id)
+      .zrem(keys.ofTenant(job.tenant, job.status), job.id)
+      .zrem(keys.inStatus(job.status), job.id)
+      .publish(keys.changed, job.id)
+      .exec();
+    return Number(answers?.[0]?.[1] ?? 0) > 0;
+  }
+}
+
+/** Digests of everything that the job reads: model, data set, and what single stages name. */
+export function references({ spec }: JobRecord): Set<string> {
+  const stages: readonly Readonly<Record<string, unknown>>[] = spec.stages;
+  const named = stages.flatMap((s) => [s['model'], s['teacher']]);
+  return new Set(
+    [spec.model, spec.dataset, ...named].filter(
+      (d): d is string => typeof d === 'string' && d.startsWith('sha256:'),
+    ),
+  );
+}
+
+/** A change of status is always told, and by one place. */
+function stateEvent(job: JobRecord, next: JobRecord): StoredEvent[] {
+  if (job.status === next.status && job.attempt === next.attempt) return [];
+  const { status, outcome, attempt, error } = next;
+  return [
+    { type: 'state', status, outcome, attempt, ...(TERMINAL.has(status) && error && { error }) },
+  ];
+}
+
+function stamped(event: StoredEvent, job: string): string {
+  return JSON.stringify({ job, at: new Date().toISOString(), ...event });
+}
