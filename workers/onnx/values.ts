@@ -36,7 +36,8 @@ export function valuesOf(tensor: Tensor): TypedArray {
   const size = bytes.byteLength / Type.BYTES_PER_ELEMENT;
   if (bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0)
     return new Type(bytes.buffer as ArrayBuffer, bytes.byteOffset, size);
-  return new Type(bytes.slice().buffer as ArrayBuffer, 0, size);
+  // Not bytes.slice(): a Buffer's slice is a view.
+  return new Type(Uint8Array.from(bytes).buffer, 0, size);
 }
 
 /** The elements as numbers. int64 beyond 2⁵³ lose their last bits: shapes and axes never are. */

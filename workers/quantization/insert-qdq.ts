@@ -64,14 +64,10 @@ function quantizeProduct(
     bias?.constant && bias.constant.size === tensor.dims[axis]
       ? floatsOf(bias.constant)
       : undefined;
-  let quantized: QuantizedWeights;
-  try {
-    quantized = quantizeWeights(data, tensor.dims, axis, options.weights);
-  } catch (error) {
-    if (error instanceof RangeError)
-      throw new ServiceError('WEIGHT_NOT_FINITE', { tensor: weight.name, node: nodeLabel(node) });
-    throw error;
+  if (!data.every(Number.isFinite)) {
+    throw new ServiceError('WEIGHT_NOT_FINITE', { tensor: weight.name, node: nodeLabel(node) });
   }
+  let quantized = quantizeWeights(data, tensor.dims, axis, options.weights);
   if (biasData) {
     const low = [...biasData.keys()].filter(
       (c) => quantized.scales[c]! < leastWeightScale(biasData[c]!, inputScale),
