@@ -1,9 +1,11 @@
 /** @file What a task is: how outputs are decoded and judged. One file per task, one line each in registry.ts. */
 
-import type { Preprocess } from '../../src/contract/preprocess.ts';
+import type { Preprocess, PreprocessOption } from '../../src/contract/preprocess.ts';
 import type { PerClass, PrCurve } from '../../src/contract/report.ts';
 import type { Sample } from '../data/dataset.ts';
+import type { Geometry } from '../data/geometry.ts';
 import type { Model } from '../onnx/graph.ts';
+import type { ModelInput } from './model-input.ts';
 
 /** How one model's outputs are read under one task. */
 export interface TaskBinding {
@@ -14,8 +16,10 @@ export interface TaskBinding {
   /** Metric that `maxDrop` is about: map50_95, top1 or agreement. */
   readonly headline: string;
   readonly preprocess: Preprocess;
-  /** [height, width] of the input image. */
+  /** [height, width] of the input image; [0, 0] where the model takes no image. */
   readonly inputSize: readonly [number, number];
+  /** The input that takes the image; undefined: the model takes none, and only its outputs can be compared. */
+  readonly input: ModelInput | undefined;
   /** What decode needs; each task casts its own. */
   readonly head: unknown;
 }
@@ -44,7 +48,17 @@ export interface Evaluation {
   readonly curves?: readonly PrCurve[];
   readonly images: number;
   /** Per image, what the model said, so that agreement and pictures need no second run. */
-  readonly predictions: readonly { readonly sample: Sample; readonly prediction: Prediction }[];
+  readonly predictions: readonly ImagePrediction[];
+  /** What is odd about the outputs, in words: every class score equal … */
+  readonly warnings: readonly string[];
+}
+
+export interface ImagePrediction {
+  readonly sample: Sample;
+  readonly prediction: Prediction;
+  /** The upright image's pixels: boxes are in these. */
+  readonly width: number;
+  readonly height: number;
 }
 
 export type Prediction =
@@ -57,7 +71,29 @@ export interface Misfit {
   readonly misfit: string;
 }
 
+export interface BindOptions {
+  /** Parts of the preprocessing that the job spec states. */
+  readonly preprocess?: PreprocessOption | undefined;
+  /** Class names of the data set, for models that carry none. */
+  readonly classes?: readonly string[] | undefined;
+}
+
 export interface Task {
   /** Look at topology, metadata and outputs; never at a file or node name. */
-  bind(model: Model): TaskBinding | Misfit;
+  bind(model: Model, options: BindOptions): TaskBinding | Misfit;
+  /** The outputs of one run, by name, to what the model says of the image. */
+  decode(
+    outputs: Readonly<Record<string, Plane>>,
+    binding: TaskBinding,
+    geometry: Geometry,
+  ): Prediction;
+}
+
+/** Names for `count` classes: the model's own, else the data set's, else numbers. */
+export function classNames(
+  count: number,
+  ...sources: readonly (readonly string[] | undefined)[]
+): readonly string[] {
+  const found = sources.find((names) => names?.length === count);
+  return found ?? Array.from({ length: count }, (_, i) => String(i));
 }

@@ -55,6 +55,12 @@ export const MODEL_ERRORS = {
     message: (p: { tensor: string; dtype: string }) =>
       `The weight '${p.tensor}' is ${p.dtype}: this stage works on float32 models. Export the model in float32.`,
   },
+  TASK_DOES_NOT_FIT: {
+    status: 422,
+    retry: false,
+    message: (p: { task: string; why: string }) =>
+      `The model does not fit the task '${p.task}': ${p.why}.`,
+  },
   SHAPE_UNKNOWN: {
     status: 422,
     retry: false,
