@@ -23,7 +23,7 @@ export function quantizeBias(
   );
   const saturated: number[] = [];
   const codes = Int32Array.from({ length: bias.length }, (_, c) => {
-    const q = roundHalfEven(Math.fround((bias[c] as number) / scales[c]!));
+    const q = roundHalfEven((bias[c] as number) / scales[c]!);
     if (Math.abs(q) > LIMIT) saturated.push(c);
     return Math.max(-LIMIT - 1, Math.min(LIMIT, q));
   });

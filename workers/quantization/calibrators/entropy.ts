@@ -67,21 +67,28 @@ export const entropy: Calibrator = (histogram, { format, symmetric }) => {
   return { min: Math.max(histogram.min, -threshold), max: Math.min(histogram.max, threshold) };
 };
 
-/** The histogram of |x| > 0 over [0, absMax] in 2048 bins, from the finer one at hand. */
+/**
+ * The histogram of |x| > 0 over [0, absMax] in 2048 bins, from the finer one at hand. A fine bin that lies across an edge is
+ * shared out by length: giving it to one side would make every few bins too heavy, a pattern that the search then finds.
+ */
 export function magnitudes(histogram: Histogram, absMax: number): Float64Array {
   const out = new Float64Array(BINS);
   if (absMax === 0) return out;
-  let zeros = histogram.zeros;
   const half = histogram.counts.length / 2;
-  for (let i = 0; i < histogram.counts.length; i++) {
-    let here = histogram.counts[i]!;
-    if (i === half) {
-      here -= zeros;
-      zeros = 0;
-    }
-    if (here <= 0) continue;
-    const bin = Math.min(BINS - 1, Math.floor((Math.abs(histogram.centre(i)) / absMax) * BINS));
-    out[bin]! += here;
+  const width = (histogram.binWidth / absMax) * BINS;
+  for (let k = 0; k < half; k++) {
+    const zeros = k === 0 ? histogram.zeros : 0;
+    const here = histogram.counts[half + k]! - zeros + histogram.counts[half - 1 - k]!;
+    if (here > 0) shareOut(out, here, k * width, (k + 1) * width);
   }
   return out;
+}
+
+/** Add `mass`, spread evenly over [from, to] in units of bins; what lies beyond the last bin goes into it. */
+function shareOut(bins: Float64Array, mass: number, from: number, to: number): void {
+  const last = bins.length - 1;
+  for (let i = Math.min(last, Math.floor(from)); i <= Math.min(last, Math.floor(to)); i++) {
+    const upper = i === last ? to : Math.min(to, i + 1);
+    bins[i]! += mass * Math.max(0, (upper - Math.max(from, i)) / (to - from));
+  }
 }
