@@ -1,0 +1,64 @@
+/** @file What a client reads of a job. */
+
+import { type Static, type TSchema, Type } from 'typebox';
+
+import { AcceptCheck } from './accept.ts';
+import { STATUSES, TASK_NAMES } from './job.ts';
+import { Preprocess } from './preprocess.ts';
+
+const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+const time = () => Type.String({ format: 'date-time', description: 'ISO 8601, UTC.' });
+
+export const StageView = Type.Object({
+  stage: Type.String(),
+  status: Type.Enum(['waiting', 'running', 'finished', 'failed', 'cancelled']),
+  progress: Type.Number({ minimum: 0, maximum: 1 }),
+  startedAt: nullable(time()),
+  finishedAt: nullable(time()),
+  input: nullable(Type.String({ description: 'Digest of the model that the stage was given.' })),
+  output: nullable(Type.String({ description: 'Digest of the model that it made.' })),
+  metrics: nullable(Type.Record(Type.String(), Type.Number())),
+});
+
+export const JobError = Type.Object({
+  code: Type.String(),
+  detail: Type.String(),
+  stage: nullable(Type.String({ description: 'The stage that failed; null: none was running.' })),
+  retryable: Type.Boolean(),
+});
+
+export const Links = Type.Object({
+  self: Type.String(),
+  events: Type.String(),
+  artifacts: Type.String(),
+  cancel: Type.String(),
+  retry: Type.String(),
+});
+
+export const JobView = Type.Object(
+  {
+    id: Type.String(),
+    status: Type.Enum([...STATUSES]),
+    outcome: nullable(Type.Enum(['pass', 'rejected'])),
+    progress: Type.Number({ minimum: 0, maximum: 1, description: 'Of the whole job.' }),
+    estimatedSecondsLeft: nullable(Type.Number()),
+    model: nullable(Type.String()),
+    dataset: nullable(Type.String()),
+    task: nullable(Type.Enum([...TASK_NAMES])),
+    preprocess: nullable(Preprocess),
+    stages: Type.Array(StageView),
+    checks: nullable(
+      Type.Array(AcceptCheck, { description: 'How each acceptance limit came out.' }),
+    ),
+    error: nullable(JobError),
+    queuePosition: nullable(Type.Integer({ description: 'Jobs before this one.' })),
+    attempt: Type.Integer({ minimum: 1 }),
+    createdAt: time(),
+    startedAt: nullable(time()),
+    finishedAt: nullable(time()),
+    labels: Type.Record(Type.String(), Type.String()),
+    links: Links,
+  },
+  { $id: 'Job' },
+);
+export type JobView = Static<typeof JobView>;
