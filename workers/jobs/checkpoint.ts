@@ -1,9 +1,9 @@
 /** @file What a finished stage leaves behind: `stages/NN-<stage>.onnx`, and `.json` with its key and its report. */
 
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
 
 import type { StageReport } from '../../src/contract/report.ts';
+import { jobFiles } from './job-files.ts';
 import { type ModelFile, openModelFile, writeWhole } from './model-file.ts';
 
 export interface Checkpoint {
@@ -11,7 +11,14 @@ export interface Checkpoint {
   /** As in report.json, except that its latency is measured anew in every run. */
   readonly report: StageReport;
   /** Its lines of metrics.jsonl. */
-  readonly metrics: readonly Readonly<Record<string, unknown>>[];
+  readonly metrics: readonly MetricRecord[];
+}
+
+export type MetricRecord = Readonly<Record<string, string | number | boolean | null>>;
+
+export interface FinishedStage {
+  readonly checkpoint: Checkpoint;
+  readonly model: ModelFile;
 }
 
 /** @returns the finished stage, where one was kept under this key and its model is whole */
@@ -19,12 +26,12 @@ export async function findCheckpoint(
   folder: string,
   name: string,
   key: string,
-): Promise<{ readonly checkpoint: Checkpoint; readonly model: ModelFile } | undefined> {
+): Promise<FinishedStage | undefined> {
+  const files = jobFiles(folder);
   try {
-    const text = await readFile(join(folder, 'stages', `${name}.json`), 'utf8');
-    const checkpoint = JSON.parse(text) as Checkpoint;
+    const checkpoint = JSON.parse(await readFile(files.checkpoint(name), 'utf8')) as Checkpoint;
     if (checkpoint.key !== key) return undefined;
-    const model = await openModelFile(join(folder, 'stages', `${name}.onnx`));
+    const model = await openModelFile(files.stageModel(name));
     return model.digest === checkpoint.report.output ? { checkpoint, model } : undefined;
   } catch {
     return undefined; // none, or not whole: the stage runs
@@ -35,9 +42,10 @@ export async function findCheckpoint(
 export async function keepCheckpoint(
   folder: string,
   name: string,
-  checkpoint: Checkpoint,
-  model: ModelFile,
+  { checkpoint, model }: FinishedStage,
 ): Promise<void> {
-  await writeWhole(join(folder, 'stages', `${name}.onnx`), model.bytes);
-  await writeWhole(join(folder, 'stages', `${name}.json`), JSON.stringify(checkpoint));
+  const files = jobFiles(folder);
+  await mkdir(files.stages, { recursive: true });
+  await writeWhole(files.stageModel(name), model.bytes);
+  await writeWhole(files.checkpoint(name), JSON.stringify(checkpoint));
 }

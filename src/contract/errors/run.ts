@@ -58,8 +58,8 @@ export const RUN_ERRORS = {
   FILE_TOO_LARGE: {
     status: 422,
     retry: false,
-    message: (p: { limit: number }) =>
-      `The job tried to write a file larger than ${mebibytes(p.limit)}, the limit of this worker (LATHE_JOB_FILE_BYTES).`,
+    message: (_: Record<never, never>) =>
+      'The job tried to write a file larger than this worker allows (LATHE_JOB_FILE_BYTES).',
   },
 } as const satisfies Record<string, ErrorEntry>;
 
