@@ -23,9 +23,8 @@ export function cloneGraph(graph: Graph, seen = new Map<Value, Value>()): Graph 
   };
   const maybe = (v: Value | undefined) => v && value(v);
   const attribute = (a: Attribute): Attribute => {
-    if (a.type === 'graph') return { type: 'graph', value: cloneGraph(a.value, seen) };
-    if (a.type === 'graphs')
-      return { type: 'graphs', value: a.value.map((g) => cloneGraph(g, seen)) };
+    if (a.type === 'graph') return { ...a, value: cloneGraph(a.value, seen) };
+    if (a.type === 'graphs') return { ...a, value: a.value.map((g) => cloneGraph(g, seen)) };
     return a;
   };
   const node = (n: Node): Node => ({

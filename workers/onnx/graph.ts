@@ -51,7 +51,9 @@ export class Value {
  * An attribute with its ONNX kind (an INT 1 and a FLOAT 1 differ). Integers are numbers where they are
  * safe integers and bigints elsewhere. Strings are kept as bytes where they are not UTF-8.
  */
-export type Attribute =
+export type Attribute = AttributeValue & { readonly doc?: string };
+
+type AttributeValue =
   | { readonly type: 'int'; readonly value: number | bigint }
   | { readonly type: 'float'; readonly value: number }
   | { readonly type: 'string'; readonly value: string | Uint8Array }

@@ -26,6 +26,7 @@ export function readAttribute(
   let type = 0;
   let single: Attribute | undefined;
   let opaque = false;
+  let doc = '';
   const ints: (number | bigint)[] = [];
   const floats: number[] = [];
   const strings: (string | Uint8Array)[] = [];
@@ -44,10 +45,12 @@ export function readAttribute(
     else if (f.number === 8) f.ints(ints, most);
     else if (f.number === 9) strings.push(f.stringOrBytes());
     else if (f.number === 11) graphs.push(f.message(readGraph));
-    else if (f.number !== 13) opaque = true;
+    else if (f.number === 13) doc = f.string();
+    else opaque = true;
   }
   if (opaque) return { name, attribute: { type: 'opaque', bytes: fields.bytes } };
-  return { name, attribute: build(name, type, single, { ints, floats, strings, graphs }) };
+  const attribute = build(name, type, single, { ints, floats, strings, graphs });
+  return { name, attribute: doc ? { ...attribute, doc } : attribute };
 }
 
 interface Lists {

@@ -2,8 +2,8 @@
 
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { ServiceError } from '../../src/contract/errors.ts';
-import { byteLength } from './dtype.ts';
-import { dtypeOfNumber } from './read.ts';
+import { byteLength, type DType } from './dtype.ts';
+import { dtypeOfNumber } from './read-type.ts';
 import { Tensor } from './tensor.ts';
 import { type Field, type Message, unreadable } from './wire.ts';
 
@@ -42,41 +42,53 @@ export function readTensor(fields: Message, external: External | undefined): Ten
       unreadable(`tensor '${t.name}' is stored in segments, which no version of ONNX uses`);
     else fields.keep();
   }
+  return build(t, dims, numbers, location, external, fields.rest);
+}
+
+function build(
+  t: Draft,
+  dims: readonly (number | bigint)[],
+  numbers: readonly Packed[],
+  location: Record<string, string>,
+  external: External | undefined,
+  rest: Uint8Array | undefined,
+): Tensor {
   const dtype = dtypeOfNumber(t.type);
   const size = checkedSize(t.name, dims);
   const shape = dims.map(Number);
-  const extra = { name: t.name, ...(fields.rest && { rest: fields.rest }) };
-  if (dtype === 'string')
+  const extra = { name: t.name, ...(rest && { rest }) };
+  if (dtype === 'string') {
+    if (t.strings.length !== size)
+      invalid(
+        t.name,
+        `its shape [${shape}] takes ${size} strings, and the file holds ${t.strings.length}`,
+      );
     return new Tensor(dtype, shape, new Uint8Array(), { ...extra, strings: t.strings });
+  }
   const want = byteLength(dtype, size);
   const bytes =
     location['location'] !== undefined
       ? fromFile(t.name, location, external, want)
-      : (t.raw ?? fromNumbers(dtype, numbers, size));
-  if (bytes.length !== want) {
-    throw new ServiceError('MODEL_INVALID', {
-      where: `tensor '${t.name}'`,
-      why: `its shape [${shape}] of ${dtype} takes ${want} bytes, and the file holds ${bytes.length}`,
-    });
-  }
+      : (t.raw ?? fromNumbers(t.name, dtype, numbers, size));
+  if (bytes.length !== want)
+    invalid(
+      t.name,
+      `its shape [${shape}] of ${dtype} takes ${want} bytes, and the file holds ${bytes.length}`,
+    );
   return new Tensor(dtype, shape, bytes, extra);
 }
+
+const invalid = (name: string, why: string): never => {
+  throw new ServiceError('MODEL_INVALID', { where: `tensor '${name}'`, why });
+};
 
 /** Product of the dims, refused where it is negative or over 2⁵³. */
 function checkedSize(name: string, dims: readonly (number | bigint)[]): number {
   let size = 1;
   for (const d of dims) {
-    if (typeof d === 'bigint' || d < 0)
-      throw new ServiceError('MODEL_INVALID', {
-        where: `tensor '${name}'`,
-        why: `a dimension is ${d}`,
-      });
+    if (typeof d === 'bigint' || d < 0) return invalid(name, `a dimension is ${d}`);
     size *= d;
-    if (!Number.isSafeInteger(size))
-      throw new ServiceError('MODEL_INVALID', {
-        where: `tensor '${name}'`,
-        why: 'the product of its dimensions overflows',
-      });
+    if (!Number.isSafeInteger(size)) invalid(name, 'the product of its dimensions overflows');
   }
   return size;
 }
@@ -89,7 +101,9 @@ function fieldBytes(f: Field): Uint8Array {
     new DataView(bytes.buffer).setFloat32(0, f.float(), true);
     return bytes;
   }
-  return unreadable('a tensor holds doubles one by one, not packed');
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setFloat64(0, f.double(), true);
+  return bytes;
 }
 
 function varint(value: bigint): Uint8Array {
@@ -103,30 +117,51 @@ function varint(value: bigint): Uint8Array {
   return Uint8Array.from(out);
 }
 
-/** float_data and double_data are little-endian already; the varint fields hold one element, or two floats of a complex, each. */
+interface Packed {
+  readonly field: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The typed field that each element type is stored in: float_data, int32_data, int64_data, double_data or uint64_data. */
+function fieldOf(dtype: DType): number {
+  if (dtype === 'float32' || dtype === 'complex64') return 4;
+  if (dtype === 'float64' || dtype === 'complex128') return 10;
+  if (dtype === 'int64') return 7;
+  return dtype === 'uint32' || dtype === 'uint64' ? 11 : 5;
+}
+
+/** float_data and double_data are little-endian already; a varint of the others holds one element, or two or four below a byte. */
 function fromNumbers(
-  dtype: Tensor['dtype'],
-  lists: readonly { field: number; bytes: Uint8Array }[],
+  name: string,
+  dtype: DType,
+  lists: readonly Packed[],
   size: number,
 ): Uint8Array {
+  const field = fieldOf(dtype);
+  if (lists.some((l) => l.field !== field && l.bytes.length > 0))
+    invalid(name, `its elements are ${dtype}, but stand in a field for another type`);
   const joined = lists.length === 1 ? lists[0]!.bytes : Buffer.concat(lists.map((l) => l.bytes));
-  const field = lists[0]?.field;
-  if (field === undefined || field === 4 || field === 10) return joined;
-  const width = byteLength(dtype, 2) / 2;
-  const packed = width < 1;
-  const out = new Uint8Array(byteLength(dtype, size));
+  if (field === 4 || field === 10) return joined;
+  const step = Math.max(1, byteLength(dtype, 1));
+  const count = Math.ceil(byteLength(dtype, size) / step);
+  // Each takes a byte at least: what a file cannot hold is refused before memory is asked for.
+  if (count > joined.length)
+    invalid(name, `its shape takes ${size} elements, and the file holds fewer`);
+  const out = new Uint8Array(count * step);
   const view = new DataView(out.buffer);
   const reader = new BinaryReader(joined);
-  const step = packed ? 1 : width;
-  for (let at = 0; reader.pos < reader.len && at + step <= out.length; at += step) {
-    const value = BigInt(reader.int64());
-    if (step === 8) view.setBigInt64(at, BigInt.asIntN(64, value), true);
-    else if (step === 4) view.setUint32(at, Number(BigInt.asUintN(32, value)), true);
-    else if (step === 2) view.setUint16(at, Number(BigInt.asUintN(16, value)), true);
-    else view.setUint8(at, Number(BigInt.asUintN(8, value)));
-  }
-  if (reader.pos < reader.len) return new Uint8Array(out.length + 1);
+  let at = 0;
+  for (; reader.pos < reader.len && at < out.length; at += step) put(view, at, step, reader);
+  if (reader.pos < reader.len || at < out.length)
+    invalid(name, `its shape takes ${size} elements, and the file holds another number of them`);
   return out;
+}
+
+function put(view: DataView, at: number, step: number, reader: BinaryReader): void {
+  if (step === 8) view.setBigInt64(at, BigInt.asIntN(64, BigInt(reader.int64())), true);
+  else if (step === 4) view.setInt32(at, reader.int32(), true);
+  else if (step === 2) view.setInt16(at, reader.int32(), true);
+  else view.setInt8(at, reader.int32());
 }
 
 function readLocation(fields: Message, into: Record<string, string>): void {
@@ -146,17 +181,16 @@ function fromFile(
   external: External | undefined,
   want: number,
 ): Uint8Array {
-  const invalid = (why: string): never => {
-    throw new ServiceError('MODEL_INVALID', { where: `tensor '${name}'`, why });
-  };
   const location = entry['location'] ?? '';
   if (!/^[^/\\\0]+$/.test(location) || location === '.' || location === '..') {
     return invalid(
+      name,
       `its external data is at '${location}': only a plain file name inside the bundle is read`,
     );
   }
   if (external === undefined) {
     return invalid(
+      name,
       `its data is in another file ('${location}'): upload an archive with the model and its data files`,
     );
   }
@@ -171,6 +205,7 @@ function fromFile(
     offset + length <= file.length;
   if (!fits)
     return invalid(
+      name,
       `its range ${offset}+${length} lies outside '${location}' (${file.length} bytes)`,
     );
   return file.subarray(offset, offset + length);

@@ -29,7 +29,10 @@ export function sortNodes(graph: Graph): void {
         state.set(node, 'done');
         continue;
       }
-      if (state.get(node) === 'open' && waiting.some((n) => state.get(n) === 'open')) {
+      if (
+        waiting.includes(node) ||
+        (state.get(node) === 'open' && waiting.some((n) => state.get(n) === 'open'))
+      ) {
         throw new ServiceError('MODEL_INVALID', {
           where: `node '${nodeLabel(node)}'`,
           why: 'it depends on its own output (a cycle)',
@@ -42,9 +45,19 @@ export function sortNodes(graph: Graph): void {
   graph.nodes = sorted;
 }
 
+/** Whether each node already comes after what it uses. */
+export function isSorted(graph: Graph): boolean {
+  const later = new Set(graph.nodes.flatMap((n) => n.outputs));
+  later.delete(undefined);
+  return graph.nodes.every((node) => {
+    const used = [...node.inputs, ...subgraphsOf(node).flatMap((g) => [...valuesUsedIn(g)])];
+    if (used.some((x) => later.has(x))) return false;
+    for (const y of node.outputs) later.delete(y);
+    return true;
+  });
+}
+
 function needs(node: Node, producers: ReadonlyMap<Value, Node>): Node[] {
   const inner = subgraphsOf(node).flatMap((g) => [...valuesUsedIn(g)]);
-  return [...node.inputs, ...inner]
-    .flatMap((v) => (v && producers.get(v)) ?? [])
-    .filter((n) => n !== node);
+  return [...node.inputs, ...inner].flatMap((v) => (v && producers.get(v)) ?? []);
 }

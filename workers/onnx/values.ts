@@ -79,6 +79,25 @@ export function halfToNumber(bits: number): number {
 
 const scratch = new DataView(new ArrayBuffer(4));
 
+/** Nearest binary16 of a number, ties to even; beyond 65504 infinity. */
+export function numberToHalf(x: number): number {
+  if (Number.isNaN(x)) return 0x7e00;
+  const sign = x < 0 || Object.is(x, -0) ? 0x8000 : 0;
+  const size = Math.abs(x);
+  if (size >= 65520) return sign | 0x7c00;
+  const exponent = Math.max(-14, Math.floor(Math.log2(size)));
+  const step = 2 ** (exponent - 10);
+  // A fraction that rounds up to the next power of two carries into the exponent by itself.
+  const steps = roundEven(size / step);
+  return sign | (exponent === -14 ? steps : ((exponent + 14) << 10) + steps);
+}
+
+function roundEven(x: number): number {
+  const down = Math.floor(x);
+  const rest = x - down;
+  return rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? down + 1 : down;
+}
+
 export function bfloatToNumber(bits: number): number {
   scratch.setUint32(0, bits << 16);
   return scratch.getFloat32(0);

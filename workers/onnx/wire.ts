@@ -89,6 +89,11 @@ export class Field {
     return this.#reader.float();
   }
 
+  double(): number {
+    this.#expect(WireType.Bit64);
+    return this.#reader.double();
+  }
+
   /** Repeated integers, packed or one by one. */
   ints(into: (number | bigint)[], most: number): void {
     if (this.wire === WireType.Varint) into.push(this.int());

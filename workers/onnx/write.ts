@@ -54,7 +54,7 @@ function describedValues(graph: Graph): Value[] {
   const declared = new Set([...graph.inputs, ...graph.outputs]);
   return graph.nodes
     .flatMap((n) => n.outputs)
-    .filter((v): v is Value => v?.type !== undefined && !declared.has(v));
+    .filter((v): v is Value => (v?.type ?? v?.rest) !== undefined && !declared.has(v!));
 }
 
 function writeNode(node: Node): Out {
@@ -119,7 +119,7 @@ function writeAttribute(name: string, attribute: Attribute): Out {
       for (const x of attribute.value) out.message(11, writeGraph(x));
       break;
   }
-  return out.int(20, KIND[attribute.type]);
+  return out.text(13, attribute.doc).int(20, KIND[attribute.type]);
 }
 
 function writeTensor(tensor: Tensor, name: string): Out {
