@@ -2,6 +2,10 @@
 
 import type { ErrorEntry } from './entry.ts';
 
+interface MayPoint {
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+}
+
 export const JOB_ERRORS = {
   SPEC_INVALID: {
     status: 422,
@@ -12,7 +16,7 @@ export const JOB_ERRORS = {
   NOT_YET_SUPPORTED: {
     status: 422,
     retry: false,
-    message: (p: { what: string; where: string }) =>
+    message: (p: { what: string; where: string } & MayPoint) =>
       `${p.what} (at ${p.where}) is not supported yet.`,
   },
   PATTERN_MATCHES_NOTHING: {
@@ -24,7 +28,7 @@ export const JOB_ERRORS = {
   DATASET_REQUIRED: {
     status: 422,
     retry: false,
-    message: (p: { what: string; why: string }) =>
+    message: (p: { what: string; why: string } & MayPoint) =>
       `${p.what} needs a data set: ${p.why}. Name one in 'dataset'.`,
   },
   INTERNAL: {

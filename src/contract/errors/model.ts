@@ -61,6 +61,18 @@ export const MODEL_ERRORS = {
     message: (p: { task: string; why: string }) =>
       `The model does not fit the task '${p.task}': ${p.why}.`,
   },
+  OP_HAS_NO_GRADIENT: {
+    status: 422,
+    retry: false,
+    message: (p: { op: string; node: string }) =>
+      `Node '${p.node}' is a ${p.op}, which has no gradient rule, but lies between the loss and a trained weight.`,
+  },
+  OP_NOT_DIFFERENTIABLE: {
+    status: 422,
+    retry: false,
+    message: (p: { op: string; node: string; why: string }) =>
+      `Node '${p.node}' is a ${p.op}, which is not differentiated: ${p.why}.`,
+  },
   SHAPE_UNKNOWN: {
     status: 422,
     retry: false,

@@ -1,0 +1,21 @@
+/** @file What the specification of jobs names and this version does not build: refused by a name of its own. */
+
+/** Fields of the job spec. */
+export const FIELDS_TO_COME = ['preset', 'priority', 'expiresAt', 'requires'] as const;
+
+/** Stages. */
+export const STAGES_TO_COME = ['prune', 'factorize', 'finetune', 'distill'] as const;
+
+/** Options of stages: any value of the option (`true`), or single values. */
+export const OPTIONS_TO_COME: Readonly<
+  Record<string, Readonly<Record<string, true | readonly string[]>>>
+> = {
+  quantize: {
+    precision: ['int16', 'int16-full', 'fp16', 'mixed'],
+    method: ['qat', 'hybrid'],
+    rounding: true,
+    io: true,
+    qat: true,
+  },
+  simplify: { dequantize: true },
+};

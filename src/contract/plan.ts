@@ -1,0 +1,137 @@
+/** @file From a raw job spec to a planned one: everything checked that needs no model, every default filled in. */
+
+import { ServiceError } from './errors.ts';
+import { JobSpec, type StageSpec } from './job.ts';
+import { nearest } from './nearest.ts';
+import { FIELDS_TO_COME, OPTIONS_TO_COME, STAGES_TO_COME } from './not-yet.ts';
+import type { FieldError } from './problem.ts';
+import { schemaErrors, validator, withDefaults } from './schema-errors.ts';
+import type { PublishedStage, StageDocument } from './stage-document.ts';
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * Validate a spec against the published schemas and fill in the defaults of job and stages.
+ *
+ * @param document which stages there are: openapi/stages.json
+ * @throws NOT_YET_SUPPORTED a field, stage or value that is specified and not built
+ * @throws SPEC_INVALID every other fault, each with a JSON Pointer and what would be valid
+ */
+export function planJob(spec: unknown, document: StageDocument): JobSpec {
+  refuseFieldsToCome(spec);
+  const errors = schemaErrors(JobSpec, spec);
+  const given = isObject(spec) && Array.isArray(spec['stages']) ? spec['stages'] : [];
+  const stages = given.map((stage, index) => planStage(stage, index, document, errors));
+  if (errors.length > 0) throw new ServiceError('SPEC_INVALID', { errors });
+  return { ...withDefaults(JobSpec, { seed: 0, latency: {}, ...(spec as JobSpec) }), stages };
+}
+
+function refuseFieldsToCome(spec: unknown): void {
+  for (const field of FIELDS_TO_COME) {
+    if (isObject(spec) && Object.hasOwn(spec, field)) refuse(`The field '${field}'`, `/${field}`);
+  }
+}
+
+function refuse(what: string, where: string): never {
+  throw new ServiceError('NOT_YET_SUPPORTED', {
+    what,
+    where,
+    errors: [{ pointer: where, detail: 'is not supported yet' }],
+  });
+}
+
+/** Checks one stage; faults go to `errors`, those of its outer shape are there already. */
+function planStage(
+  given: unknown,
+  index: number,
+  document: StageDocument,
+  errors: FieldError[],
+): StageSpec {
+  const at = `/stages/${index}`;
+  if (!isObject(given) || typeof given['stage'] !== 'string') return { stage: '' };
+  const { stage, ...options } = given as StageSpec & Record<string, unknown>;
+  const published = publishedStage(stage, document);
+  if (!published) {
+    if ((STAGES_TO_COME as readonly string[]).includes(stage))
+      refuse(`The stage '${stage}'`, `${at}/stage`);
+    errors.push({ pointer: `${at}/stage`, detail: unknownStage(stage, document) });
+    return { stage };
+  }
+  const filled = withDefaults(published.options, options);
+  const faults = schemaErrors(published.options, filled, at);
+  for (const fault of faults) refuseOptionToCome(stage, options, fault, at);
+  errors.push(...faults);
+  return { stage, ...filled };
+}
+
+const publishedStage = (stage: string, { stages }: StageDocument): PublishedStage | undefined =>
+  Object.hasOwn(stages, stage) ? stages[stage] : undefined;
+
+function unknownStage(stage: string, { stages }: StageDocument): string {
+  const valid = Object.keys(stages);
+  const near = nearest(stage, [...valid, ...STAGES_TO_COME]);
+  return `is ${JSON.stringify(stage)}, which names no stage; valid are ${valid.join(', ')}${near ? `: did you mean '${near}'?` : ''}`;
+}
+
+function refuseOptionToCome(
+  stage: string,
+  options: Record<string, unknown>,
+  { pointer }: FieldError,
+  at: string,
+): void {
+  const option = pointer.slice(at.length + 1);
+  const table = Object.hasOwn(OPTIONS_TO_COME, stage) ? OPTIONS_TO_COME[stage] : undefined;
+  const toCome = table && Object.hasOwn(table, option) ? table[option] : undefined;
+  if (toCome === true) refuse(`Option '${option}' of the stage '${stage}'`, pointer);
+  const value = options[option];
+  if (Array.isArray(toCome) && toCome.includes(value))
+    refuse(`"${option}": "${value}" of the stage '${stage}'`, pointer);
+}
+
+export interface ImageNeed {
+  readonly split: 'train' | 'val';
+  /** Who needs it: a stage or a limit. */
+  readonly what: string;
+  readonly why: string;
+  readonly pointer: string;
+}
+
+/** The splits that a planned job cannot do without, and why. */
+export function imageNeeds(spec: JobSpec, document: StageDocument): ImageNeed[] {
+  const needs: ImageNeed[] = [];
+  for (const [index, { stage, ...options }] of spec.stages.entries()) {
+    const schema = publishedStage(stage, document)?.needsImages;
+    if (!schema || !validator(schema)(options)) continue;
+    const why = 'it works on images of the train split';
+    needs.push({ split: 'train', what: `Stage '${stage}'`, why, pointer: `/stages/${index}` });
+  }
+  for (const limit of ['maxDrop', 'minAgreement'] as const) {
+    if (spec.accept?.[limit] === undefined) continue;
+    const why = 'it is measured on images of the val split';
+    needs.push({ split: 'val', what: `The limit '${limit}'`, why, pointer: `/accept/${limit}` });
+  }
+  return needs;
+}
+
+/**
+ * @param images what the job's data set holds; undefined: the job names none
+ * @throws DATASET_REQUIRED · SPLIT_MISSING
+ */
+export function checkImages(
+  spec: JobSpec,
+  document: StageDocument,
+  images: Readonly<Record<'train' | 'val' | 'test', number>> | undefined,
+): void {
+  for (const { split, what, why, pointer } of imageNeeds(spec, document)) {
+    if (!images)
+      throw new ServiceError('DATASET_REQUIRED', {
+        what,
+        why,
+        errors: [{ pointer, detail: 'needs a data set' }],
+      });
+    if (images[split] > 0) continue;
+    const has = `${images.train} in train, ${images.val} in val, ${images.test} in test`;
+    throw new ServiceError('SPLIT_MISSING', { split, what, has });
+  }
+}
