@@ -24,6 +24,9 @@ export function weightIndex(node: Node): number | undefined {
     : undefined;
 }
 
+/** Exporters write bins as floats: 2.9999995 is 3. */
+const WHOLE = 1e-4;
+
 /**
  * Whether a node's weight was learned. A weight of whole numbers only was written by hand: the bins 0…15 that turn a
  * distribution into its mean, a fixed blur or shift kernel.
@@ -32,8 +35,10 @@ export function isTrained(node: Node): boolean {
   const index = weightIndex(node);
   const weight = index === undefined ? undefined : node.inputs[index]!.constant!;
   if (!weight || !/^(b?float16|float32|float64)$/.test(weight.dtype)) return false;
-  return floatsOf(weight).some((w) => w !== Math.round(w));
+  return floatsOf(weight).some((w) => w !== 0 && (Math.abs(w) < 0.5 || offWhole(w) > WHOLE));
 }
+
+const offWhole = (w: number) => Math.abs(w - Math.round(w));
 
 /**
  * The output layers: walking back from the graph's outputs through ops without trained weights, the first trained
