@@ -1,0 +1,90 @@
+/** @file The driver of reverse-mode differentiation. No op is known here by name. */
+
+import type { Graph, Node, Value } from '../onnx/graph.ts';
+import { Emitter } from './emit.ts';
+import { gradientRule } from './registry.ts';
+import type { Operands } from './rule.ts';
+import { shapeOf } from './shapes.ts';
+import { sumTo } from './sum-to.ts';
+
+const operands = (values: readonly (Value | undefined)[]) => values as readonly Value[] as Operands;
+
+/** Gradient that arrives at a value from outside: dL/d`value`. */
+export interface Seed {
+  readonly value: Value;
+  readonly gradient: Value;
+}
+
+/**
+ * Extend `graph` with nodes that compute dL/dx for each `x` in `wrt`, given dL/dy at each seed.
+ *
+ * One walk over the forward nodes, last to first: ask each op's rule for the gradients of its inputs, undo
+ * any broadcast, and add those that meet at the same value.
+ *
+ * @param graph canonical form, static types on every value (workers/runtime/infer-types.ts); changed in place
+ * @param seeds usually one: the scalar loss with gradient 1
+ * @returns the gradients, in the order and with the shapes of `wrt`
+ * @throws OP_HAS_NO_GRADIENT an op on a path from `wrt` to a seed has no rule
+ * @throws OP_NOT_DIFFERENTIABLE such an op is refused on purpose
+ * @throws SHAPE_UNKNOWN a value on such a path has no static shape
+ */
+export function backward(
+  graph: Graph,
+  seeds: readonly Seed[],
+  wrt: readonly Value[],
+  g = new Emitter(graph),
+): Value[] {
+  const forward = [...graph.nodes];
+  const wanted = dependents(forward, wrt);
+  const path = forward.filter((node) => reaches(node, wanted));
+  const rules = new Map(onPath(path, seeds).map((node) => [node, gradientRule(node)]));
+
+  const grads = new Map<Value, Value>();
+  const meet = (x: Value, dx: Value) => {
+    const soFar = grads.get(x);
+    grads.set(x, soFar === undefined ? dx : g.add(soFar, dx));
+  };
+  for (const { value, gradient } of seeds) meet(value, gradient);
+
+  for (const [node, rule] of rules) {
+    const arrives = (i: number) => node.outputs[i] !== undefined && grads.has(node.outputs[i]);
+    if (!node.outputs.some((_, i) => arrives(i))) continue;
+    const dy = node.outputs.map((y) => y && (grads.get(y) ?? g.zeros(shapeOf(y), y)));
+    const gradients = rule({
+      node,
+      x: operands(node.inputs),
+      y: operands(node.outputs),
+      dy: operands(dy),
+      arrives,
+      g,
+    });
+    for (const [i, x] of node.inputs.entries()) {
+      if (x === undefined || !wanted.has(x)) continue;
+      const d = gradients[i]?.();
+      if (d !== undefined) meet(x, sumTo(g, d, shapeOf(x)));
+    }
+  }
+  return wrt.map((x) => grads.get(x) ?? g.zeros(shapeOf(x), x));
+}
+
+const reaches = (node: Node, values: ReadonlySet<Value>) =>
+  node.inputs.some((x) => x !== undefined && values.has(x));
+
+/** `roots` and every value computed from them. */
+function dependents(nodes: readonly Node[], roots: readonly Value[]): Set<Value> {
+  const found = new Set(roots);
+  for (const node of nodes) {
+    if (reaches(node, found)) for (const y of node.outputs) if (y) found.add(y);
+  }
+  return found;
+}
+
+/** The nodes from which a seed can be reached, last first: unknown ops fail before any is differentiated. */
+function onPath(nodes: readonly Node[], seeds: readonly Seed[]): Node[] {
+  const needed = new Set(seeds.map((s) => s.value));
+  return nodes.toReversed().filter((node) => {
+    const hit = node.outputs.some((y) => y !== undefined && needed.has(y));
+    if (hit) for (const x of node.inputs) if (x) needed.add(x);
+    return hit;
+  });
+}

@@ -1,0 +1,47 @@
+/** @file Static shapes of values: gradients are built for known sizes only. */
+
+import { ServiceError } from '../../src/contract/errors.ts';
+import type { DType } from '../onnx/dtype.ts';
+import type { Value } from '../onnx/graph.ts';
+
+export type Shape = readonly number[];
+
+/** @throws SHAPE_UNKNOWN a dimension is symbolic or missing */
+export function shapeOf(value: Value): Shape {
+  const shape = value.type?.kind === 'tensor' ? value.type.shape : undefined;
+  if (shape?.every((d) => typeof d === 'number')) return shape as Shape;
+  throw new ServiceError('SHAPE_UNKNOWN', {
+    value: value.name,
+    shape: shape ? `[${shape.map((d) => d ?? '?').join(', ')}]` : 'unknown',
+  });
+}
+
+export function dtypeOf(value: Value): DType {
+  if (value.type?.kind === 'tensor') return value.type.dtype;
+  throw new ServiceError('SHAPE_UNKNOWN', { value: value.name, shape: 'not a tensor' });
+}
+
+export const sizeOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
+
+/** Shape of an elementwise result, by ONNX's (NumPy's) rule: align right, 1 stretches. */
+export function broadcast(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const x = a[i - rank + a.length] ?? 1;
+    const y = b[i - rank + b.length] ?? 1;
+    return x === 1 ? y : x;
+  });
+}
+
+/** Negative axes count from the end. */
+export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+
+/** 0 … n − 1. */
+export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/** Elements from one step along each axis to the next, row-major. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length).fill(1);
+  for (let i = shape.length - 2; i >= 0; i--) strides[i] = strides[i + 1]! * shape[i + 1]!;
+  return strides;
+}
