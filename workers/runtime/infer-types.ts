@@ -1,8 +1,8 @@
 /** @file Exact types and shapes of every value, asked of the runtime instead of inferred op by op. */
 
-import { cloneModel } from '../onnx/clone.ts';
 import type { Model, Value } from '../onnx/graph.ts';
 import { openSession } from './session.ts';
+import { withOutputs } from './taps.ts';
 
 /**
  * Fill `type` of every value that nodes make. Every intermediate becomes an untyped graph output of a copy; the
@@ -12,13 +12,9 @@ import { openSession } from './session.ts';
  * @throws MODEL_CANNOT_RUN the runtime refuses the model
  */
 export async function inferTypes(model: Model): Promise<void> {
-  const copy = cloneModel(model);
   const made = new Map<string, Value>();
   for (const node of model.graph.nodes) for (const y of node.outputs) if (y) made.set(y.name, y);
-  const outputs = copy.graph.nodes.flatMap((n) => n.outputs.filter((y) => y !== undefined));
-  for (const y of outputs) y.type = undefined;
-  copy.graph.outputs = outputs;
-  const session = await openSession(copy, { optimize: 'disabled' });
+  const session = await openSession(withOutputs(model, made.values()), { optimize: 'disabled' });
   for (const { name, dtype, shape } of session.outputs) {
     const value = made.get(name);
     if (value && value.type?.kind !== 'opaque') value.type = { kind: 'tensor', dtype, shape };

@@ -4,8 +4,10 @@ import * as ort from 'onnxruntime-node';
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { DType } from '../onnx/dtype.ts';
 import type { Dim, Model } from '../onnx/graph.ts';
+import { readModel } from '../onnx/read.ts';
 import type { TypedArray } from '../onnx/values.ts';
 import { writeModel } from '../onnx/write.ts';
+import { subByteValues } from './sub-byte.ts';
 
 export interface SessionOptions {
   /** Intra-op threads; default 1. */
@@ -40,9 +42,6 @@ export interface Port {
   readonly shape: readonly Dim[];
 }
 
-/** 4-bit outputs abort the whole process inside onnxruntime, so they are refused before it sees them. */
-const ABORTING: ReadonlySet<string> = new Set(['int4', 'uint4', 'int2', 'uint2', 'float4e2m1']);
-
 export class Session {
   readonly #session: ort.InferenceSession;
   readonly inputs: readonly Port[];
@@ -64,20 +63,17 @@ export class Session {
     feeds: Readonly<Record<string, Feed>>,
     fetch?: readonly string[],
   ): Promise<Record<string, HostTensor>> {
-    const tensors = Object.fromEntries(
-      Object.entries(feeds).map(([name, f]) => [
-        name,
-        new ort.Tensor((f.dtype ?? 'float32') as 'float32', f.data as Float32Array, f.dims),
-      ]),
-    );
     try {
+      const tensors = Object.fromEntries(
+        Object.entries(feeds).map(([name, feed]) => [name, toRuntime(feed)]),
+      );
       const results = await (fetch
         ? this.#session.run(tensors, fetch)
         : this.#session.run(tensors));
       return Object.fromEntries(
         Object.entries(results).map(([name, t]) => [
           name,
-          { dtype: t.type as DType, dims: t.dims, data: t.data as TypedArray },
+          { dtype: t.type as DType, dims: t.dims, data: fromRuntime(t.data) },
         ]),
       );
     } catch (error) {
@@ -105,7 +101,7 @@ export async function openSession(
     spinning = false,
     optimizedModelFilePath,
   } = options;
-  if (!(model instanceof Uint8Array)) refuseAbortingOutputs(model);
+  refuseAbortingOutputs(model instanceof Uint8Array ? readModel(model) : model);
   const bytes = model instanceof Uint8Array ? model : writeModel(model);
   try {
     return new Session(
@@ -124,14 +120,31 @@ export async function openSession(
   }
 }
 
+/**
+ * float16 goes in as its bits: the native side knows no Float16Array, and the JavaScript side makes one of every
+ * tensor that says float16 when it is built.
+ */
+function toRuntime({ dtype = 'float32', data, dims }: Feed): ort.Tensor {
+  if (dtype !== 'float16') return new ort.Tensor(dtype as 'float32', data as Float32Array, dims);
+  const tensor = new ort.Tensor('uint16', data as Uint16Array, dims);
+  return Object.defineProperty(tensor, 'type', { value: 'float16' }) as ort.Tensor;
+}
+
+/** float16 comes out as its bits, as `valuesOf` has them. */
+function fromRuntime(data: ort.Tensor['data']): TypedArray {
+  if (Object.prototype.toString.call(data) !== '[object Float16Array]') return data as TypedArray;
+  const { buffer, byteOffset, byteLength } = data as Uint16Array<ArrayBuffer>;
+  return new Uint16Array(buffer, byteOffset, byteLength / 2);
+}
+
+/** onnxruntime-node aborts the whole process over a 2- or 4-bit output, so it never sees one. */
 function refuseAbortingOutputs(model: Model): void {
-  for (const { name, type } of model.graph.outputs) {
-    if (type?.kind === 'tensor' && ABORTING.has(type.dtype)) {
-      throw new ServiceError('MODEL_CANNOT_RUN', {
-        why: `output '${name}' has elements of type ${type.dtype}, which onnxruntime-node cannot return`,
-      });
-    }
-  }
+  const unreturnable = subByteValues(model.graph);
+  const output = model.graph.outputs.find((v) => unreturnable.has(v));
+  if (output)
+    throw new ServiceError('MODEL_CANNOT_RUN', {
+      why: `output '${output.name}' has elements of 2 or 4 bits, which onnxruntime-node cannot return`,
+    });
 }
 
 function port(meta: ort.InferenceSession.ValueMetadata): Port {
