@@ -29,7 +29,7 @@ export const classify: Task = {
       description: notes.filter((s) => s !== '').join('; '),
       classes: classNames(head.classes, namesOf(model), options.classes),
       headline: 'top1',
-      preprocess: resolvePreprocess(model, fallback, options.preprocess),
+      preprocess: resolvePreprocess(model, input, fallback, options.preprocess),
       inputSize: input.size,
       input,
       head,

@@ -20,7 +20,7 @@ export const generic: Task = {
       description: notes.filter((s) => s !== '').join('; '),
       classes: undefined,
       headline: 'agreement',
-      preprocess: resolvePreprocess(model, DEFAULTS.letterbox, options.preprocess),
+      preprocess: resolvePreprocess(model, image, DEFAULTS.letterbox, options.preprocess),
       inputSize: image?.size ?? [0, 0],
       input: image,
       head: undefined,

@@ -3,8 +3,10 @@
 import type { Preprocess, PreprocessOption } from '../../src/contract/preprocess.ts';
 import type { Model } from '../onnx/graph.ts';
 import { recordedPreprocess } from './metadata.ts';
+import type { ModelInput } from './model-input.ts';
 
-const PLAIN = { mean: [0, 0, 0], std: [1, 1, 1], pad: 114 };
+const UNCHANGED = { mean: [0, 0, 0], std: [1, 1, 1] };
+const PLAIN = { ...UNCHANGED, pad: 114 };
 
 export const DEFAULTS = {
   /** YOLOv8 and its kin, and models that nothing is known of. */
@@ -21,10 +23,13 @@ export const DEFAULTS = {
   unitCrop: { channels: 'rgb', scale: 1 / 255, resize: 'center-crop', ...PLAIN },
 } as const satisfies Record<string, Preprocess>;
 
+/** Inputs of whole numbers take pixel values as they are, unless the file or the spec says otherwise. */
 export function resolvePreprocess(
   model: Model,
+  input: ModelInput | undefined,
   fallback: Preprocess,
   asked: PreprocessOption | undefined,
 ): Preprocess {
-  return { ...fallback, ...recordedPreprocess(model), ...asked };
+  const raw = input !== undefined && /int8$/.test(input.dtype) ? { scale: 1, ...UNCHANGED } : {};
+  return { ...fallback, ...raw, ...recordedPreprocess(model), ...asked };
 }

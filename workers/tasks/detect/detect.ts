@@ -43,7 +43,7 @@ export const detect: Task = {
       description: [describe(head), input.note].filter((s) => s !== '').join('; '),
       classes: classesOf(model, head, options),
       headline: 'map50_95',
-      preprocess: resolvePreprocess(model, defaultPreprocess(head), options.preprocess),
+      preprocess: resolvePreprocess(model, input, defaultPreprocess(head), options.preprocess),
       inputSize: input.size,
       input,
       head,
