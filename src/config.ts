@@ -1,0 +1,238 @@
+/** @file Every environment variable of `serve` and `worker`: one table, parsed once, frozen. */
+
+import { resolve } from 'node:path';
+
+import { nearest } from './contract/nearest.ts';
+
+const GiB = 2 ** 30;
+
+/** How one variable is read. `parse` throws what would be valid. */
+interface Variable<T> {
+  readonly description: string;
+  readonly fallback: T;
+  readonly parse: (text: string) => T;
+}
+
+const text = (fallback: string, description: string): Variable<string> => ({
+  description,
+  fallback,
+  parse: (value) => value,
+});
+
+const integer = (
+  fallback: number,
+  [least, most]: readonly [number, number],
+  description: string,
+): Variable<number> => ({
+  description,
+  fallback,
+  parse(value) {
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < least || number > most)
+      throw new RangeError(`an integer from ${least} to ${most}`);
+    return number;
+  },
+});
+
+const flag = (description: string): Variable<boolean> => ({
+  description,
+  fallback: false,
+  parse(value) {
+    if (value !== '0' && value !== '1') throw new RangeError('0 or 1');
+    return value === '1';
+  },
+});
+
+const oneOf = <V extends string>(
+  values: readonly V[],
+  fallback: V,
+  description: string,
+): Variable<V> => ({
+  description,
+  fallback,
+  parse(value) {
+    const found = values.find((v) => v === value);
+    if (found === undefined) throw new RangeError(`one of ${values.join(', ')}`);
+    return found;
+  },
+});
+
+export interface ApiKey {
+  /** The tenant: whose models, data sets and jobs the key opens. */
+  readonly name: string;
+  readonly key: string;
+}
+
+/** `name:key,…`; a name may have several keys, so that one can be replaced without a gap. */
+const apiKeys: Variable<readonly ApiKey[]> = {
+  description: 'name:key,… Without it the server is for this machine only.',
+  fallback: [],
+  parse: (value) =>
+    value
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '')
+      .map((entry) => {
+        const [, name, key] = /^([A-Za-z0-9][\w.-]{0,63}):(\S{8,})$/.exec(entry) ?? [];
+        if (name === undefined || key === undefined)
+          throw new RangeError(
+            'name:key pairs, comma-separated: a name of letters, digits, . _ -, and a key of at least 8 characters',
+          );
+        return { name, key };
+      }),
+};
+
+const redisUrl: Variable<string> = {
+  description: 'Where records, queue and events live.',
+  fallback: 'redis://127.0.0.1:6379',
+  parse(value) {
+    const protocol = URL.parse(value)?.protocol ?? '';
+    if (!/^(rediss?|unix):$/.test(protocol)) throw new RangeError('a redis:// or rediss:// URL');
+    return value;
+  },
+};
+
+const BYTES = [1, Number.MAX_SAFE_INTEGER] as const;
+
+export const VARIABLES = {
+  LATHE_HOST: text('127.0.0.1', 'Address to listen on.'),
+  LATHE_PORT: integer(8080, [0, 65_535], 'Port to listen on; 0: any free one.'),
+  LATHE_DATA_DIR: text('data', 'Folder of uploads and artifacts, shared by API and workers.'),
+  REDIS_URL: redisUrl,
+  LATHE_REDIS_PREFIX: text('lathe', 'First part of every Redis key.'),
+  LATHE_API_KEYS: apiKeys,
+  LATHE_INSECURE: flag('1: listen on other addresses than loopback without keys.'),
+  LATHE_ALLOW_PRIVATE_TARGETS: flag('1: webhooks may go to loopback and private addresses.'),
+  LATHE_SECRET_KEY: text(
+    '',
+    'Seals webhook secrets in Redis; without it, one is made in LATHE_DATA_DIR.',
+  ),
+  LATHE_MAX_MODEL_BYTES: integer(2 * GiB, BYTES, 'Largest model upload.'),
+  LATHE_MAX_DATASET_BYTES: integer(20 * GiB, BYTES, 'Largest data set upload.'),
+  LATHE_RATE_LIMIT: integer(6000, [1, 1e9], 'Requests per tenant and minute.'),
+  LATHE_MIN_FREE_BYTES: integer(
+    256 * 2 ** 20,
+    [0, Number.MAX_SAFE_INTEGER],
+    'Disk space below which the server is not ready.',
+  ),
+  LATHE_LOG_LEVEL: oneOf(
+    ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'],
+    'info',
+    'Least level that is logged.',
+  ),
+  LATHE_PROVIDER: oneOf(
+    ['auto', 'cpu', 'cuda', 'tensorrt', 'webgpu'],
+    'auto',
+    'Where a worker computes.',
+  ),
+  LATHE_CONCURRENCY: integer(1, [1, 256], 'Jobs that a worker runs at once.'),
+  LATHE_JOB_SECONDS: integer(86_400, [1, 1e9], 'Longest run of a job.'),
+  LATHE_JOB_MEMORY: integer(8 * GiB, BYTES, "Most memory of a job's process, in bytes."),
+  LATHE_JOB_FILE_BYTES: integer(16 * GiB, BYTES, 'Largest file that a job may write.'),
+} as const satisfies Record<string, Variable<unknown>>;
+
+/** Read elsewhere: by the CLI as a client, and by the tests. */
+const KNOWN_ELSEWHERE = ['LATHE_URL', 'LATHE_API_KEY', 'LATHE_TEST_DATA', 'LATHE_TEST_REDIS_URL'];
+
+type Name = keyof typeof VARIABLES;
+type Values = { readonly [N in Name]: ReturnType<(typeof VARIABLES)[N]['parse']> };
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  readonly redisUrl: string;
+  readonly redisPrefix: string;
+  readonly apiKeys: readonly ApiKey[];
+  readonly insecure: boolean;
+  readonly allowPrivateTargets: boolean;
+  readonly secretKey: string;
+  readonly maxModelBytes: number;
+  readonly maxDatasetBytes: number;
+  readonly rateLimit: number;
+  readonly minFreeBytes: number;
+  readonly logLevel: Values['LATHE_LOG_LEVEL'];
+  readonly provider: Values['LATHE_PROVIDER'];
+  readonly concurrency: number;
+  readonly job: { readonly seconds: number; readonly memory: number; readonly fileBytes: number };
+  /** Variables that look like ours and are not. */
+  readonly warnings: readonly string[];
+}
+
+/** The environment is wrong: the message names each variable, what it holds and what is valid. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** @throws ConfigError */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const values = parseAll(env);
+  const config: Config = {
+    host: values.LATHE_HOST,
+    port: values.LATHE_PORT,
+    dataDir: resolve(values.LATHE_DATA_DIR),
+    redisUrl: values.REDIS_URL,
+    redisPrefix: values.LATHE_REDIS_PREFIX,
+    apiKeys: values.LATHE_API_KEYS,
+    insecure: values.LATHE_INSECURE,
+    allowPrivateTargets: values.LATHE_ALLOW_PRIVATE_TARGETS,
+    secretKey: values.LATHE_SECRET_KEY,
+    maxModelBytes: values.LATHE_MAX_MODEL_BYTES,
+    maxDatasetBytes: values.LATHE_MAX_DATASET_BYTES,
+    rateLimit: values.LATHE_RATE_LIMIT,
+    minFreeBytes: values.LATHE_MIN_FREE_BYTES,
+    logLevel: values.LATHE_LOG_LEVEL,
+    provider: values.LATHE_PROVIDER,
+    concurrency: values.LATHE_CONCURRENCY,
+    job: Object.freeze({
+      seconds: values.LATHE_JOB_SECONDS,
+      memory: values.LATHE_JOB_MEMORY,
+      fileBytes: values.LATHE_JOB_FILE_BYTES,
+    }),
+    warnings: strangers(env),
+  };
+  return Object.freeze(config);
+}
+
+function parseAll(env: Readonly<Record<string, string | undefined>>): Values {
+  const wrong: string[] = [];
+  const entries = Object.entries(VARIABLES).map(([name, variable]) => {
+    const given = env[name]?.trim() ?? '';
+    if (given === '') return [name, variable.fallback];
+    try {
+      return [name, variable.parse(given)];
+    } catch (error) {
+      const shown = name === 'LATHE_API_KEYS' ? 'not valid' : `'${given}'`;
+      wrong.push(`${name} is ${shown}; valid: ${(error as Error).message}`);
+      return [name, variable.fallback];
+    }
+  });
+  if (wrong.length > 0) throw new ConfigError(`${wrong.join('.\n')}.`);
+  return Object.fromEntries(entries) as Values;
+}
+
+function strangers(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = [...Object.keys(VARIABLES), ...KNOWN_ELSEWHERE];
+  return Object.keys(env)
+    .filter((name) => name.startsWith('LATHE_') && !known.includes(name))
+    .map((name) => {
+      const near = nearest(name, known);
+      return `${name} is not a setting of Lathe${near ? `: did you mean ${near}?` : '.'}`;
+    });
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
+
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
+
+/**
+ * Without keys the server is for this machine only.
+ *
+ * @throws ConfigError
+ */
+export function checkExposure({ host, apiKeys: keys, insecure }: Config): void {
+  if (keys.length > 0 || insecure || isLoopback(host)) return;
+  throw new ConfigError(
+    `LATHE_HOST is '${host}' and there are no keys: anybody who reaches this address could use the server. Set LATHE_API_KEYS=name:key, or listen on 127.0.0.1, or set LATHE_INSECURE=1 if something in front of it asks for credentials.`,
+  );
+}
