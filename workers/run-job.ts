@@ -16,6 +16,7 @@ import type { PlannedStage } from './jobs/plan.ts';
 import { makeReport } from './jobs/report.ts';
 import { runStage } from './jobs/run-stage.ts';
 import { type Judged, sampleImages } from './jobs/samples.ts';
+import { TRYING, tryModel } from './jobs/trial.ts';
 import { renderHtml } from './report/html.ts';
 
 export type { RunJobInput };
@@ -58,7 +59,9 @@ async function measureBaseline(job: Job): Promise<Baseline> {
   emit({ type: 'log', level: 'info', message: `Read as ${binding.task}: ${binding.description}.` });
   for (const message of measuring.dataset?.warnings ?? [])
     emit({ type: 'log', level: 'warn', message });
-  const tell = job.progress.next('evaluating the input model');
+  const tell = job.progress.next(TRYING);
+  await tryModel(source, binding, measuring);
+  tell(0.01, 'evaluating the input model');
   const evaluations = await evaluateSplits(source, binding, measuring, tell);
   const figures = await measured(source, binding, evaluations);
   job.metric({ at: 'baseline', ...figures.metrics, bytes: figures.bytes });

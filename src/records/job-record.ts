@@ -1,5 +1,6 @@
 /** @file What is kept of a job: the truth that polling, events, webhooks and the queue all follow. */
 
+import type { AcceptCheck } from '../contract/accept.ts';
 import type { JobSpec, STATUSES, WEBHOOK_EVENTS } from '../contract/job.ts';
 import type { Preprocess } from '../contract/preprocess.ts';
 
@@ -59,6 +60,8 @@ export interface JobRecord {
   /** Of the whole job, 0…1, never falling within an attempt. */
   readonly progress: number;
   readonly estimatedSecondsLeft: number | null;
+  /** How each acceptance limit came out, once the job has succeeded. */
+  readonly checks: readonly AcceptCheck[] | null;
   readonly error: JobError | null;
   /** The run that may write here; raised by every restart, retry and hand-back. */
   readonly attempt: number;
@@ -94,6 +97,7 @@ export function newJobRecord(job: NewJob): JobRecord {
     stages: spec.stages.map(({ stage }) => waitingStage(stage)),
     progress: 0,
     estimatedSecondsLeft: null,
+    checks: null,
     error: null,
     attempt: 1,
     queueId: `${job.id}-1`,

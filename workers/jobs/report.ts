@@ -56,7 +56,8 @@ function acceptOf(spec: JobSpec, final: Report['final'], last: Measured): Report
   const limits = spec.accept ?? {};
   const { drop, agreement, speedup, speedupInterval, bytes } = final;
   const latencyMs = last.latencyMs?.median ?? null;
-  const measured = { drop, agreement, speedup, speedupInterval, latencyMs, bytes };
+  const interval = speedupInterval && { speedupInterval };
+  const measured = { drop, agreement, speedup, ...interval, latencyMs, bytes };
   const { passed, checks } = judge(limits, measured);
   return { limits, passed, checks: [...checks] };
 }

@@ -26,6 +26,12 @@ export const RUN_ERRORS = {
     message: (p: { seconds: number }) =>
       `The job ran longer than ${p.seconds} s, the limit of this worker (LATHE_JOB_SECONDS).`,
   },
+  JOB_STUCK: {
+    status: 422,
+    retry: false,
+    message: (p: { seconds: number; doing: string }) =>
+      `The job made no progress for ${p.seconds} s (${p.doing}): an inference of the model may never end. The limit is LATHE_JOB_SILENCE_SECONDS.`,
+  },
   JOB_OUT_OF_MEMORY: {
     status: 422,
     retry: false,

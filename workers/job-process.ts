@@ -1,0 +1,86 @@
+/** @file The process of one job: reads job.json in its folder, runs the job, says what happens on descriptor 3. */
+
+import { readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { join } from 'node:path';
+
+import type { JobEvent } from '../src/contract/events.ts';
+import { extractArchive } from './data/archive.ts';
+import { failureOf } from './jobs/failure.ts';
+import { EVENTS_FD, JOB_FILE, type JobFile } from './jobs/job-file.ts';
+import { runJob } from './run-job.ts';
+import { chooseProvider } from './runtime/providers.ts';
+
+/** Exit codes: the events say what happened, these only whether it was the job's own end. */
+const EXIT = { done: 0, failed: 1, stopped: 143 } as const;
+const NICE = 10;
+
+const folder = process.cwd();
+const stop = new AbortController();
+
+/** Written at once and whole, so that nothing said is lost in a crash. A closed pipe: nobody listens, so it ends. */
+function tell(event: JobEvent): void {
+  let rest = Buffer.from(`${JSON.stringify(event)}\n`);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(EVENTS_FD, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') process.exit(EXIT.stopped);
+    }
+  }
+}
+
+/** Quiet beside the API, and the first to go when memory runs out. */
+function behave(): void {
+  try {
+    setPriority(NICE);
+    writeFileSync('/proc/self/oom_score_adj', '1000');
+  } catch {
+    // not everywhere permitted
+  }
+}
+
+function stopWhenTold(): void {
+  process.on('SIGTERM', () => stop.abort(new Error('stopped')));
+  process.stdin.on('error', () => process.exit(EXIT.stopped));
+  process.stdin.on('close', () => process.exit(EXIT.stopped)).resume(); // the supervisor is gone
+}
+
+async function main(): Promise<number> {
+  const job = JSON.parse(readFileSync(join(folder, JOB_FILE), 'utf8')) as JobFile;
+  try {
+    await runJob({
+      folder,
+      spec: job.spec,
+      model: join(folder, job.model),
+      dataset: await unpacked(job),
+      datasetId: job.datasetId ?? undefined,
+      confined: true,
+      name: job.name ?? undefined,
+      jobId: job.jobId,
+      threads: job.threads,
+      provider: await chooseProvider(job.provider),
+      onEvent: tell,
+      signal: stop.signal,
+    });
+    return EXIT.done;
+  } catch {
+    return stop.signal.aborted ? EXIT.stopped : EXIT.failed; // runJob has told why
+  }
+}
+
+async function unpacked({ archive }: JobFile): Promise<string | undefined> {
+  if (archive === null) return undefined;
+  const target = join(folder, 'dataset');
+  try {
+    await extractArchive(join(folder, archive), target);
+    return target;
+  } catch (error) {
+    tell(failureOf(error, null));
+    throw error;
+  }
+}
+
+behave();
+stopWhenTold();
+process.exit(await main());
