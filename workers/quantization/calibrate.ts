@@ -75,6 +75,6 @@ function tapped(model: Model, names: readonly string[]): Model {
  */
 function garbageCollector(): () => void {
   setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
-  return () => gc();
+  const gc = runInNewContext('gc') as (options: { type: 'minor' }) => void;
+  return () => gc({ type: 'minor' });
 }

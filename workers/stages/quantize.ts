@@ -3,17 +3,15 @@
 import { type Static, Type } from 'typebox';
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { Sample } from '../data/dataset.ts';
-import { loadInput } from '../data/input.ts';
 import { ahead } from '../data/parallel.ts';
 import { shuffled } from '../data/splits.ts';
-import type { Model } from '../onnx/graph.ts';
 import { normalize } from '../onnx/normalize.ts';
 import { CALIBRATORS } from '../quantization/calibrators/registry.ts';
 import { refuseUnquantizable } from '../quantization/eligibility.ts';
 import { PROFILES } from '../quantization/profiles.ts';
 import { quantizeModel } from '../quantization/quantize-model.ts';
 import type { RunContext } from '../runtime/context.ts';
-import type { Feed } from '../runtime/session.ts';
+import { sampleFeed } from '../tasks/feed.ts';
 import { keysOf, oneOf } from './one-of.ts';
 import { expectSameInterface } from './same-interface.ts';
 import { defineStage } from './stage.ts';
@@ -74,7 +72,7 @@ export const quantize = defineStage({
     normalize(model, 13);
     const details = await quantizeModel(model, {
       ...chosen,
-      feeds: feeds(model, samples, ctx),
+      feeds: feeds(samples, ctx),
       threads: ctx.threads,
       provider: ctx.provider,
       signal: ctx.signal,
@@ -110,10 +108,7 @@ function calibrationSamples(
   return drawn.sort((a, b) => a - b).map((i) => train[i]!);
 }
 
-function feeds(model: Model, samples: readonly Sample[], ctx: RunContext) {
-  const input = model.graph.inputs.find((v) => !v.constant)!.name;
-  return ahead(samples, DECODED_AHEAD, async (sample): Promise<Record<string, Feed>> => {
-    const { data, dims } = await loadInput(sample, ctx.preprocess, ctx.task.inputSize);
-    return { [input]: { data, dims } };
-  });
+function feeds(samples: readonly Sample[], ctx: RunContext) {
+  const binding = { ...ctx.task, preprocess: ctx.preprocess };
+  return ahead(samples, DECODED_AHEAD, async (sample) => (await sampleFeed(sample, binding)).feeds);
 }
