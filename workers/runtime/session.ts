@@ -101,7 +101,7 @@ export async function openSession(
     spinning = false,
     optimizedModelFilePath,
   } = options;
-  refuseAbortingOutputs(model instanceof Uint8Array ? readModel(model) : model);
+  refuseAbortingOutputs(model instanceof Uint8Array ? readModel(model, { check: false }) : model);
   const bytes = model instanceof Uint8Array ? model : writeModel(model);
   try {
     return new Session(
