@@ -24,7 +24,7 @@ export function unpackRedis(folder) {
   }
   for (const deb of readdirSync(debs).filter((name) => name.endsWith('.deb')))
     run('dpkg-deb', ['-x', join(debs, deb), join(folder, 'root')]);
-  rmSync(debs, { recursive: true });
+  for (const used of [debs, join(folder, 'apt')]) rmSync(used, { recursive: true, force: true });
   return unpacked(folder);
 }
 

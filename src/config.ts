@@ -34,6 +34,23 @@ const integer = (
   },
 });
 
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
+
+/** 4294967296, 4096m, 4g, 4GiB. */
+const bytes = (fallback: number, least: number, description: string): Variable<number> => ({
+  description,
+  fallback,
+  parse(value) {
+    const [, digits, unit = ''] = /^(\d+)\s*([kmg]?)(?:i?b)?$/i.exec(value) ?? [];
+    const number = Number(digits) * UNITS[unit.toLowerCase()]!;
+    if (!Number.isSafeInteger(number) || number < least)
+      throw new RangeError(
+        `a number of bytes, at least ${least}, or one with k, m or g, such as 4g`,
+      );
+    return number;
+  },
+});
+
 const flag = (description: string): Variable<boolean> => ({
   description,
   fallback: false,
@@ -92,8 +109,6 @@ const redisUrl: Variable<string> = {
   },
 };
 
-const BYTES = [1, Number.MAX_SAFE_INTEGER] as const;
-
 export const VARIABLES = {
   LATHE_HOST: text('127.0.0.1', 'Address to listen on.'),
   LATHE_PORT: integer(8080, [0, 65_535], 'Port to listen on; 0: any free one.'),
@@ -107,14 +122,10 @@ export const VARIABLES = {
     '',
     'Seals webhook secrets in Redis; without it, one is made in LATHE_DATA_DIR.',
   ),
-  LATHE_MAX_MODEL_BYTES: integer(2 * GiB, BYTES, 'Largest model upload.'),
-  LATHE_MAX_DATASET_BYTES: integer(20 * GiB, BYTES, 'Largest data set upload.'),
+  LATHE_MAX_MODEL_BYTES: bytes(2 * GiB, 1, 'Largest model upload.'),
+  LATHE_MAX_DATASET_BYTES: bytes(20 * GiB, 1, 'Largest data set upload.'),
   LATHE_RATE_LIMIT: integer(6000, [1, 1e9], 'Requests per tenant and minute.'),
-  LATHE_MIN_FREE_BYTES: integer(
-    256 * 2 ** 20,
-    [0, Number.MAX_SAFE_INTEGER],
-    'Disk space below which the server is not ready.',
-  ),
+  LATHE_MIN_FREE_BYTES: bytes(256 * 2 ** 20, 0, 'Disk space below which the server is not ready.'),
   LATHE_LOG_LEVEL: oneOf(
     ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'],
     'info',
@@ -127,8 +138,18 @@ export const VARIABLES = {
   ),
   LATHE_CONCURRENCY: integer(1, [1, 256], 'Jobs that a worker runs at once.'),
   LATHE_JOB_SECONDS: integer(86_400, [1, 1e9], 'Longest run of a job.'),
-  LATHE_JOB_MEMORY: integer(8 * GiB, BYTES, "Most memory of a job's process, in bytes."),
-  LATHE_JOB_FILE_BYTES: integer(16 * GiB, BYTES, 'Largest file that a job may write.'),
+  LATHE_JOB_SILENCE_SECONDS: integer(600, [1, 1e9], 'Longest time without a word from a job.'),
+  LATHE_JOB_TRIAL_SECONDS: integer(60, [1, 1e9], 'Longest first inference of a model.'),
+  LATHE_JOB_MEMORY: bytes(
+    0,
+    0,
+    "Most memory of a job's processes; 0: three quarters of the machine's or container's, shared by the jobs at a time.",
+  ),
+  LATHE_JOB_FILE_BYTES: bytes(16 * GiB, 1, 'Largest file that a job may write.'),
+  LATHE_THREADS: integer(0, [0, 1024], 'Threads of each job; 0: the cores, shared by the jobs.'),
+  LATHE_WORK_DIR: text('', 'Folder where jobs work; without it, one in the temporary folder.'),
+  LATHE_LOCK_SECONDS: integer(60, [1, 86_400], 'A worker silent for so long has lost its job.'),
+  LATHE_GRACE_SECONDS: integer(3, [0, 3600], 'Between asking a job to end and killing it.'),
 } as const satisfies Record<string, Variable<unknown>>;
 
 /** Read elsewhere: by the CLI as a client, and by the tests. */
@@ -154,7 +175,20 @@ export interface Config {
   readonly logLevel: Values['LATHE_LOG_LEVEL'];
   readonly provider: Values['LATHE_PROVIDER'];
   readonly concurrency: number;
-  readonly job: { readonly seconds: number; readonly memory: number; readonly fileBytes: number };
+  /** 0: as many as the worker finds right. */
+  readonly threads: number;
+  /** Empty: a folder in the temporary folder. */
+  readonly workDir: string;
+  readonly lockSeconds: number;
+  readonly graceSeconds: number;
+  readonly job: {
+    readonly seconds: number;
+    readonly silenceSeconds: number;
+    readonly trialSeconds: number;
+    /** In bytes; 0: as much as the worker finds right. */
+    readonly memory: number;
+    readonly fileBytes: number;
+  };
   /** Variables that look like ours and are not. */
   readonly warnings: readonly string[];
 }
@@ -184,8 +218,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     logLevel: values.LATHE_LOG_LEVEL,
     provider: values.LATHE_PROVIDER,
     concurrency: values.LATHE_CONCURRENCY,
+    threads: values.LATHE_THREADS,
+    workDir: values.LATHE_WORK_DIR,
+    lockSeconds: values.LATHE_LOCK_SECONDS,
+    graceSeconds: values.LATHE_GRACE_SECONDS,
     job: Object.freeze({
       seconds: values.LATHE_JOB_SECONDS,
+      silenceSeconds: values.LATHE_JOB_SILENCE_SECONDS,
+      trialSeconds: values.LATHE_JOB_TRIAL_SECONDS,
       memory: values.LATHE_JOB_MEMORY,
       fileBytes: values.LATHE_JOB_FILE_BYTES,
     }),

@@ -1,7 +1,9 @@
-/** @file Every setting of a worker, from its environment: read once, checked, frozen. */
+/** @file What a worker makes of its settings (src/config.ts): defaults that depend on the machine. */
 
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
+
+import { readConfig } from '../src/config.ts';
 
 export interface WorkerConfig {
   readonly redisUrl: string;
@@ -35,30 +37,26 @@ export interface WorkerConfig {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @throws Error naming the variable, what was found and what is valid */
+/** @throws ConfigError naming each variable, what was found and what is valid */
 export function workerConfig(env: Environment): WorkerConfig {
-  const concurrency = whole(env, 'LATHE_CONCURRENCY', 1, 1);
+  const config = readConfig(env);
+  const { concurrency, job } = config;
   return Object.freeze({
-    redisUrl: env['REDIS_URL'] || 'redis://127.0.0.1:6379',
-    prefix: env['LATHE_PREFIX'] || 'lathe',
-    dataDir: resolve(env['LATHE_DATA_DIR'] || 'data'),
-    workDir: resolve(env['LATHE_WORK_DIR'] || join(tmpdir(), 'lathe-work')),
+    redisUrl: config.redisUrl,
+    prefix: config.redisPrefix,
+    dataDir: config.dataDir,
+    workDir: resolve(config.workDir || join(tmpdir(), 'lathe-work')),
     concurrency,
-    threads: whole(
-      env,
-      'LATHE_THREADS',
-      Math.max(1, Math.floor(availableParallelism() / concurrency)),
-      1,
-    ),
-    provider: env['LATHE_PROVIDER'] || 'auto',
-    jobMemory: bytes(env, 'LATHE_JOB_MEMORY', defaultMemory(concurrency)),
-    jobSeconds: whole(env, 'LATHE_JOB_SECONDS', 86_400, 1),
-    silenceSeconds: whole(env, 'LATHE_JOB_SILENCE_SECONDS', 600, 1),
-    trialSeconds: whole(env, 'LATHE_JOB_TRIAL_SECONDS', 60, 1),
-    jobFileBytes: bytes(env, 'LATHE_JOB_FILE_BYTES', 16 * 2 ** 30),
-    lockSeconds: whole(env, 'LATHE_LOCK_SECONDS', 60, 1),
-    graceSeconds: whole(env, 'LATHE_GRACE_SECONDS', 3, 0),
-    logLevel: env['LATHE_LOG_LEVEL'] || 'info',
+    threads: config.threads || Math.max(1, Math.floor(availableParallelism() / concurrency)),
+    provider: config.provider,
+    jobMemory: job.memory || defaultMemory(concurrency),
+    jobSeconds: job.seconds,
+    silenceSeconds: job.silenceSeconds,
+    trialSeconds: job.trialSeconds,
+    jobFileBytes: job.fileBytes,
+    lockSeconds: config.lockSeconds,
+    graceSeconds: config.graceSeconds,
+    logLevel: config.logLevel,
   });
 }
 
@@ -67,28 +65,4 @@ function defaultMemory(concurrency: number): number {
   const constrained = process.constrainedMemory();
   const all = constrained > 0 && constrained < totalmem() ? constrained : totalmem();
   return Math.floor((0.75 * all) / concurrency);
-}
-
-function whole(env: Environment, name: string, fallback: number, least: number): number {
-  const text = env[name];
-  if (text === undefined || text === '') return fallback;
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= least) return value;
-  throw new Error(`${name} is '${text}'; valid is a whole number, at least ${least}.`);
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  k: 2 ** 10,
-  m: 2 ** 20,
-  g: 2 ** 30,
-};
-
-/** 4294967296, 4096m, 4g, 4GiB. */
-function bytes(env: Environment, name: string, fallback: number): number {
-  const text = env[name];
-  if (text === undefined || text === '') return fallback;
-  const match = /^(\d+)\s*([kmg]?)(?:i?b)?$/i.exec(text);
-  if (match) return Number(match[1]) * UNITS[match[2]!.toLowerCase()]!;
-  throw new Error(`${name} is '${text}'; valid is a number of bytes, or one with k, m or g: 4g.`);
 }
