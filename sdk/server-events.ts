@@ -10,8 +10,9 @@ export interface ServerEvent {
 /** Comments and empty events are passed over; a last event that was cut off is dropped. */
 export async function* serverEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
   let rest = '';
-  for await (const text of body.pipeThrough(new TextDecoderStream() as never) as never) {
-    const blocks = (rest + text).split(/\r\n\r\n|\n\n|\r\r/);
+  const decoder = new TextDecoder();
+  for await (const bytes of body) {
+    const blocks = (rest + decoder.decode(bytes, { stream: true })).split(/\r\n\r\n|\n\n|\r\r/);
     rest = blocks.pop()!;
     for (const block of blocks) {
       const event = parsed(block);
