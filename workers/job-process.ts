@@ -9,7 +9,6 @@ import { extractArchive } from './data/archive.ts';
 import { failureOf } from './jobs/failure.ts';
 import { EVENTS_FD, JOB_FILE, type JobFile } from './jobs/job-file.ts';
 import { runJob } from './run-job.ts';
-import { chooseProvider } from './runtime/providers.ts';
 
 /** Exit codes: the events say what happened, these only whether it was the job's own end. */
 const EXIT = { done: 0, failed: 1, stopped: 143 } as const;
@@ -59,7 +58,7 @@ async function main(): Promise<number> {
       name: job.name ?? undefined,
       jobId: job.jobId,
       threads: job.threads,
-      provider: await chooseProvider(job.provider),
+      provider: job.provider === 'auto' ? 'cpu' : job.provider,
       onEvent: tell,
       signal: stop.signal,
     });

@@ -3,6 +3,7 @@
 import type { Measured, Report, StageReport } from '../src/contract/report.ts';
 import { failureOf } from './jobs/failure.ts';
 import { type Job, prepareJob, type RunJobInput } from './jobs/job.ts';
+import { TRYING } from './jobs/job-file.ts';
 import { jobFiles } from './jobs/job-files.ts';
 import {
   type Evaluations,
@@ -16,7 +17,7 @@ import type { PlannedStage } from './jobs/plan.ts';
 import { makeReport } from './jobs/report.ts';
 import { runStage } from './jobs/run-stage.ts';
 import { type Judged, sampleImages } from './jobs/samples.ts';
-import { TRYING, tryModel } from './jobs/trial.ts';
+import { tryModel } from './jobs/trial.ts';
 import { renderHtml } from './report/html.ts';
 
 export type { RunJobInput };
@@ -89,7 +90,8 @@ async function runStages(
     tellStarted(job, planned);
     const { report, ...made } = await runStage(planned, last.file, job, reference);
     const tell = job.progress.next('measuring latency');
-    speed = await measureSpeed(job.source, made.file, job.measuring, tell);
+    const { inputSize } = job.binding;
+    speed = await measureSpeed(job.source, made.file, inputSize, job.measuring, tell);
     const timed = withSpeed(report, speed);
     reports.push(timed);
     tellFinished(job, planned, timed);

@@ -17,3 +17,6 @@ export interface JobFile {
 export const JOB_FILE = 'job.json';
 /** The descriptor on which the process writes its events. */
 export const EVENTS_FD = 3;
+
+/** What a job says it is doing during its very first inference: the supervisor waits less long for this. */
+export const TRYING = 'trying the model';

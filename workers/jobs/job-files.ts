@@ -13,3 +13,7 @@ export const jobFiles = (folder: string) => ({
   checkpoint: (name: string) => join(folder, 'stages', `${name}.json`),
   scratch: (name: string) => join(folder, 'scratch', name),
 });
+
+/** `NN-<stage>`, NN from 01. @param index from 0 */
+export const stageFileName = (index: number, stage: string) =>
+  `${String(index + 1).padStart(2, '0')}-${stage}`;

@@ -43,8 +43,7 @@ export async function evaluateSplits(
           threads,
           provider,
           signal,
-          onProgress: (share) =>
-            tell((before + share * samples.length) / total, `evaluating on ${split}`),
+          onProgress: (done) => tell((before + done) / total, `evaluating on ${split}`),
         });
   return { val: await on('val', val, 0), test: await on('test', test, val.length) };
 }
@@ -103,18 +102,24 @@ export interface Speed {
   readonly interval: [number, number];
 }
 
-/** Paired with the job's input model, interleaved in this process: never taken from an earlier run. */
+/**
+ * Paired with the job's input model, interleaved in this process: never taken from an earlier run.
+ *
+ * @param inputSize [height, width] where a model leaves them open
+ */
 export async function measureSpeed(
   input: ModelFile,
   own: ModelFile,
+  inputSize: readonly [number, number],
   { latencyThreads, provider, signal }: Measuring,
   tell: Tell,
 ): Promise<Speed> {
   const [before, after] = await pairedLatency([input.bytes, own.bytes], {
     threads: latencyThreads,
     provider,
+    inputSize,
     signal,
-    onProgress: (share) => tell(share, 'measuring latency'),
+    onProgress: (done, total) => tell(done / total, 'measuring latency'),
   });
   return {
     baseline: before!.latency,

@@ -8,6 +8,7 @@ import type { JobSpec, StageSpec } from '../../src/contract/job.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { STAGES } from '../stages/registry.ts';
 import type { Stage } from '../stages/stage.ts';
+import { stageFileName } from './job-files.ts';
 
 export interface PlannedStage {
   /** Place in the job, from 0. */
@@ -35,7 +36,7 @@ export function planStages(stages: readonly StageSpec[]): PlannedStage[] {
     const options = Value.Default(stage.options, structuredClone(given)) as Static<TObject>;
     for (const { instancePath, message } of Value.Errors(stage.options, options))
       errors.push({ pointer: `/stages/${index}${instancePath}`, detail: message });
-    return [{ index, stage, options, name: `${String(index + 1).padStart(2, '0')}-${spec.stage}` }];
+    return [{ index, stage, options, name: stageFileName(index, spec.stage) }];
   });
   if (errors.length > 0) throw new ServiceError('SPEC_INVALID', { errors });
   return plan;

@@ -6,9 +6,6 @@ import type { TaskBinding } from '../tasks/task.ts';
 import { fixInput } from './measure.ts';
 import type { ModelFile } from './model-file.ts';
 
-/** What a job says it is doing meanwhile: the supervisor waits less long for this than for other work. */
-export const TRYING = 'trying the model';
-
 /** @throws MODEL_CANNOT_RUN with the runtime's own words */
 export async function tryModel(
   file: ModelFile,

@@ -1,7 +1,7 @@
 /** @file The limits of a running child: wall clock, silence, resident memory. */
 
 import { ServiceError } from '../../src/contract/errors.ts';
-import { TRYING } from '../jobs/trial.ts';
+import { TRYING } from '../jobs/job-file.ts';
 import type { WorkerConfig } from '../worker-config.ts';
 import { memoryOf, SAMPLE_MS } from './group-memory.ts';
 

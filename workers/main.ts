@@ -1,0 +1,115 @@
+/** @file The worker process: takes jobs off the queue and looks after them until it is told to stop. */
+
+import { mkdir } from 'node:fs/promises';
+
+import { Worker } from 'bullmq';
+import closeWithGrace from 'close-with-grace';
+import type { Redis } from 'ioredis';
+import { type Logger, pino } from 'pino';
+
+import { BullJobQueue, JOB_QUEUE, queuePrefix } from '../src/queue/bullmq.ts';
+import { Datasets } from '../src/records/datasets.ts';
+import { Jobs } from '../src/records/jobs.ts';
+import { Models } from '../src/records/models.ts';
+import { connectRedis } from '../src/records/redis.ts';
+import { openStore } from '../src/storage/registry.ts';
+import { confinementHere } from './supervision/confinement.ts';
+import { removeOrphans } from './supervision/workspace.ts';
+import { Supervisor } from './supervisor.ts';
+import { type WorkerConfig, workerConfig } from './worker-config.ts';
+
+/** A queue job that was started more often than this takes its workers down: it fails for good. */
+const STARTS = { maxStalledCount: 2, maxStartedAttempts: 5 };
+
+export interface RunningWorker {
+  /** Stop taking jobs, hand back those at work, close. */
+  close(): Promise<void>;
+}
+
+/** Start working. While Redis is away it waits and says so. */
+export async function startWorker(config: WorkerConfig, log: Logger): Promise<RunningWorker> {
+  await removeOrphans(config.workDir);
+  await mkdir(config.workDir, { recursive: true });
+  const onError = repeatedErrors(log);
+  const redis = connectRedis(config.redisUrl, 'steady', onError);
+  const subscriber = connectRedis(config.redisUrl, 'subscriber', onError);
+  const jobs = new Jobs(redis, config.prefix);
+  const queue = new BullJobQueue(redis, config.prefix, onError);
+  const confinement = confinementHere();
+  log.info({ ...confinement, concurrency: config.concurrency, threads: config.threads }, 'ready');
+  const supervisor = new Supervisor({
+    jobs,
+    store: openStore(config),
+    catalogs: {
+      models: new Models(redis, config.prefix),
+      datasets: new Datasets(redis, config.prefix),
+    },
+    config,
+    confinement,
+    queue,
+    log: (facts, message) => log.info(facts, message),
+  });
+  subscriber.on('message', (_channel, id: string) => supervisor.cancel(id));
+  void subscriber.subscribe(jobs.keys.cancel).catch(onError);
+  const worker = bullWorker(config, redis, supervisor, onError);
+  return {
+    async close() {
+      const closing = worker.close();
+      supervisor.handBack();
+      await closing;
+      await queue.close();
+      redis.disconnect();
+      subscriber.disconnect();
+    },
+  };
+}
+
+function bullWorker(
+  config: WorkerConfig,
+  redis: Redis,
+  supervisor: Supervisor,
+  onError: (error: Error) => void,
+): Worker {
+  const lockDuration = config.lockSeconds * 1000;
+  const worker = new Worker(
+    JOB_QUEUE,
+    // Three parameters: BullMQ hands the signal only to a processor that declares it.
+    async (job, _token, signal) => {
+      await supervisor.process(job.id ?? '', String(job.data.job), signal);
+    },
+    {
+      connection: redis,
+      prefix: queuePrefix(config.prefix),
+      concurrency: config.concurrency,
+      lockDuration,
+      stalledInterval: Math.max(1000, lockDuration / 2),
+      ...STARTS,
+    },
+  );
+  return worker.on('error', onError);
+}
+
+/** The same message once every ten seconds: a Redis that is away fails many times a second. */
+function repeatedErrors(log: Logger): (error: Error) => void {
+  const told = new Map<string, number>();
+  return (error) => {
+    const now = Date.now();
+    if (now - (told.get(error.message) ?? 0) < 10_000) return;
+    told.set(error.message, now);
+    log.warn({ error: error.message || String(error) }, 'trouble, trying again');
+  };
+}
+
+/** `lathe worker`: until SIGTERM or SIGINT. */
+export async function runWorker(env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  const config = workerConfig(env);
+  const log = pino({ level: config.logLevel, base: { role: 'worker' } });
+  const worker = await startWorker(config, log);
+  closeWithGrace({ delay: 20_000 }, async ({ err, signal }) => {
+    if (err) log.error({ error: err.message, stack: err.stack }, 'unexpected');
+    log.info({ signal }, 'stopping');
+    await worker.close();
+  });
+}
+
+if (import.meta.main) await runWorker();
