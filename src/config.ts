@@ -1,4 +1,4 @@
-/** @file Every environment variable of `serve`: one table, parsed once, frozen. */
+/** @file Every environment variable of `serve` and `worker`: one table, parsed once, frozen. */
 
 import { resolve } from 'node:path';
 
@@ -48,19 +48,6 @@ const bytes = (fallback: number, least: number, description: string): Variable<n
         `a number of bytes, at least ${least}, or one with k, m or g, such as 4g`,
       );
     return number;
-  },
-});
-
-/** 4294967296, 4096m, 4g, 4GiB. */
-const size = (fallback: number, least: number, description: string): Variable<number> => ({
-  description,
-  fallback,
-  parse(value) {
-    const [, digits = '', unit = ''] = /^(\d{1,15})\s*([kmgt]?)(?:i?b)?$/i.exec(value) ?? [];
-    const bytes = Number(digits) * 1024 ** ' kmgt'.indexOf(unit.toLowerCase() || ' ');
-    if (digits === '' || bytes < least)
-      throw new RangeError(`a number of bytes ≥ ${least}, or one with k, m, g or t: 4g`);
-    return bytes;
   },
 });
 
@@ -127,7 +114,7 @@ export const VARIABLES = {
   LATHE_PORT: integer(8080, [0, 65_535], 'Port to listen on; 0: any free one.'),
   LATHE_DATA_DIR: text('data', 'Folder of uploads and artifacts, shared by API and workers.'),
   REDIS_URL: redisUrl,
-  LATHE_PREFIX: text('lathe', 'First part of every Redis key.'),
+  LATHE_REDIS_PREFIX: text('lathe', 'First part of every Redis key.'),
   LATHE_API_KEYS: apiKeys,
   LATHE_INSECURE: flag('1: listen on other addresses than loopback without keys.'),
   LATHE_ALLOW_PRIVATE_TARGETS: flag('1: webhooks may go to loopback and private addresses.'),
@@ -144,21 +131,29 @@ export const VARIABLES = {
     'info',
     'Least level that is logged.',
   ),
+  LATHE_PROVIDER: oneOf(
+    ['auto', 'cpu', 'cuda', 'tensorrt', 'webgpu'],
+    'auto',
+    'Where a worker computes.',
+  ),
+  LATHE_CONCURRENCY: integer(1, [1, 256], 'Jobs that a worker runs at once.'),
+  LATHE_JOB_SECONDS: integer(86_400, [1, 1e9], 'Longest run of a job.'),
   LATHE_JOB_SILENCE_SECONDS: integer(600, [1, 1e9], 'Longest time without a word from a job.'),
   LATHE_JOB_TRIAL_SECONDS: integer(60, [1, 1e9], 'Longest first inference of a model.'),
+  LATHE_JOB_MEMORY: bytes(
     0,
     0,
     "Most memory of a job's processes; 0: three quarters of the machine's or container's, shared by the jobs at a time.",
   ),
+  LATHE_JOB_FILE_BYTES: bytes(16 * GiB, 1, 'Largest file that a job may write.'),
   LATHE_THREADS: integer(0, [0, 1024], 'Threads of each job; 0: the cores, shared by the jobs.'),
   LATHE_WORK_DIR: text('', 'Folder where jobs work; without it, one in the temporary folder.'),
   LATHE_LOCK_SECONDS: integer(60, [1, 86_400], 'A worker silent for so long has lost its job.'),
   LATHE_GRACE_SECONDS: integer(3, [0, 3600], 'Between asking a job to end and killing it.'),
 } as const satisfies Record<string, Variable<unknown>>;
 
-/** Read elsewhere: by the worker (worker-config.ts), by the CLI as a client, by the tests. */
-const ELSEWHERE =
-  /^LATHE_(WORK_DIR|CONCURRENCY|THREADS|PROVIDER|LOCK_SECONDS|GRACE_SECONDS|JOB_[A-Z_]+|URL|API_KEY|TEST_[A-Z_]+)$/;
+/** Read elsewhere: by the CLI as a client, and by the tests. */
+const KNOWN_ELSEWHERE = ['LATHE_URL', 'LATHE_API_KEY', 'LATHE_TEST_DATA', 'LATHE_TEST_REDIS_URL'];
 
 type Name = keyof typeof VARIABLES;
 type Values = { readonly [N in Name]: ReturnType<(typeof VARIABLES)[N]['parse']> };
@@ -211,7 +206,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     port: values.LATHE_PORT,
     dataDir: resolve(values.LATHE_DATA_DIR),
     redisUrl: values.REDIS_URL,
-    redisPrefix: values.LATHE_PREFIX,
+    redisPrefix: values.LATHE_REDIS_PREFIX,
     apiKeys: values.LATHE_API_KEYS,
     insecure: values.LATHE_INSECURE,
     allowPrivateTargets: values.LATHE_ALLOW_PRIVATE_TARGETS,
@@ -221,6 +216,19 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     rateLimit: values.LATHE_RATE_LIMIT,
     minFreeBytes: values.LATHE_MIN_FREE_BYTES,
     logLevel: values.LATHE_LOG_LEVEL,
+    provider: values.LATHE_PROVIDER,
+    concurrency: values.LATHE_CONCURRENCY,
+    threads: values.LATHE_THREADS,
+    workDir: values.LATHE_WORK_DIR,
+    lockSeconds: values.LATHE_LOCK_SECONDS,
+    graceSeconds: values.LATHE_GRACE_SECONDS,
+    job: Object.freeze({
+      seconds: values.LATHE_JOB_SECONDS,
+      silenceSeconds: values.LATHE_JOB_SILENCE_SECONDS,
+      trialSeconds: values.LATHE_JOB_TRIAL_SECONDS,
+      memory: values.LATHE_JOB_MEMORY,
+      fileBytes: values.LATHE_JOB_FILE_BYTES,
+    }),
     warnings: strangers(env),
   };
   return Object.freeze(config);
@@ -244,9 +252,9 @@ function parseAll(env: Readonly<Record<string, string | undefined>>): Values {
 }
 
 function strangers(env: Readonly<Record<string, string | undefined>>): string[] {
-  const known = Object.keys(VARIABLES);
+  const known = [...Object.keys(VARIABLES), ...KNOWN_ELSEWHERE];
   return Object.keys(env)
-    .filter((name) => name.startsWith('LATHE_') && !known.includes(name) && !ELSEWHERE.test(name))
+    .filter((name) => name.startsWith('LATHE_') && !known.includes(name))
     .map((name) => {
       const near = nearest(name, known);
       return `${name} is not a setting of Lathe${near ? `: did you mean ${near}?` : '.'}`;
