@@ -77,21 +77,3 @@ export function bypass(graph: Graph, node: Node): boolean {
   graph.nodes = graph.nodes.filter((n) => n !== node);
   return true;
 }
-
-/** Transpose after Transpose: one, with the permutations joined. */
-export const joinTransposes: Pass = {
-  summary: 'join Transposes that follow each other',
-  run({ graph }: Model) {
-    const producers = new Map(graph.nodes.map((n) => [n.outputs[0], n]));
-    let joined = 0;
-    for (const node of graph.nodes) {
-      const inner = node.op === 'Transpose' ? producers.get(node.inputs[0]) : undefined;
-      const [p, q] = [intsOf(node, 'perm'), inner && intsOf(inner, 'perm')];
-      if (inner?.op !== 'Transpose' || !p || !q) continue;
-      node.inputs[0] = inner.inputs[0];
-      node.attributes['perm'] = { type: 'ints', value: p.map((i) => q[i]!) };
-      joined++;
-    }
-    return joined;
-  },
-};
