@@ -11,7 +11,8 @@ export const jobFiles = (folder: string) => ({
   /** @param name `NN-<stage>` */
   stageModel: (name: string) => join(folder, 'stages', `${name}.onnx`),
   checkpoint: (name: string) => join(folder, 'stages', `${name}.json`),
-  scratch: (name: string) => join(folder, 'scratch', name),
+  /** Of the stage at work; gone when it ends. */
+  scratch: join(folder, 'scratch'),
 });
 
 /** `NN-<stage>`, NN from 01. @param index from 0 */

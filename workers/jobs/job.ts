@@ -114,7 +114,8 @@ function checkClasses({ task, classes }: TaskBinding, dataset: Dataset | undefin
 async function cleanFolder(folder: string): Promise<void> {
   const files = jobFiles(folder);
   await mkdir(files.stages, { recursive: true });
-  for (const file of [files.model, files.report, files.html]) await rm(file, { force: true });
+  for (const path of [files.model, files.report, files.html, files.scratch])
+    await rm(path, { recursive: true, force: true });
 }
 
 function measuringOf(input: RunJobInput, dataset: Dataset | undefined): Measuring {

@@ -119,12 +119,12 @@ function provenance({ index }: PlannedStage, { source, binding, plan }: Job): Pr
 
 /** The stage itself, with everything that it was promised and everything that it promises. */
 async function work(
-  { stage, options, name }: PlannedStage,
+  { stage, options }: PlannedStage,
   input: ModelFile,
   warnings: string[],
   job: Job,
 ): Promise<StageResult> {
-  const scratch = jobFiles(job.folder).scratch(name);
+  const scratch = jobFiles(job.folder).scratch;
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
   const tell = job.progress.next(stage.name);
