@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type FullModelInfo, inspectModel } from '../../workers/inspection/model.ts';
+import * as format from '../../workers/report/format.ts';
+import type { CliCommand } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+
+export const inspect: CliCommand = {
+  summary: 'what a model is: params, MACs, bytes, ops, detected head, what can be quantized',
+  arguments: '<model>',
+  async run([file], _, io) {
+    const info = await inspectModel(await readFile(file!), basename(file!));
+    io.result(info, text(info));
+    return EXIT.done;
+  },
+};
+
+function text(info: FullModelInfo): string {
+  const port = (p: FullModelInfo['inputs'][number]) =>
+    `${p.name} ${p.dtype}[${p.shape.map((d) => d ?? '?').join(', ')}]`;
+  const ops = Object.entries(info.ops)
+    .map(([op, n]) => `${n} ${op}`)
+    .join(', ');
+  const lines = [
+    ['file', `${info.name}, ${format.bytes(info.bytes)}`],
+    ['id', info.id],
+    ['task', `${info.task}: ${info.head}`],
+    [
+      'classes',
+      info.classes
+        ? `${info.classes.length}: ${info.classes.slice(0, 8).join(', ')}${info.classes.length > 8 ? ' …' : ''}`
+        : 'none named',
+    ],
+    ['inputs', info.inputs.map(port).join('; ')],
+    ['outputs', info.outputs.map(port).join('; ')],
+    ['parameters', format.count(info.params)],
+    ['MACs', info.macs === null ? 'unknown: the input has dynamic axes' : format.count(info.macs)],
+    ['opset', `${info.opset} (IR ${info.irVersion}, ${info.producer || 'unnamed producer'})`],
+    ['quantized', info.quantized ?? `no; ${info.quantizable} ops can be`],
+    ['ops', ops],
+    ...info.warnings.map((w) => ['warning', w]),
+  ];
+  return lines.map(([name, value]) => `${name!.padEnd(11)} ${value}`).join('\n');
+}

@@ -1,0 +1,21 @@
+import type { CliCommand } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+
+/** Both run until SIGTERM or SIGINT; settings come from the environment, as the configuration table says. */
+export const serve: CliCommand = {
+  summary: 'the API process; settings from the environment (LATHE_PORT, REDIS_URL …)',
+  async run() {
+    const { runServer } = await import('../../src/server.ts');
+    await runServer();
+    return EXIT.done;
+  },
+};
+
+export const worker: CliCommand = {
+  summary: 'a worker process; settings from the environment (REDIS_URL, LATHE_CONCURRENCY …)',
+  async run() {
+    const { runWorker } = await import('../../workers/main.ts');
+    await runWorker();
+    return EXIT.done;
+  },
+};

@@ -1,0 +1,44 @@
+/** @file A report as a table for the terminal. */
+
+import { join } from 'node:path';
+
+import type { Report } from '../src/contract/report.ts';
+import * as format from '../workers/report/format.ts';
+import { table } from './table.ts';
+
+export function reportText(report: Report, folder: string): string {
+  const { baseline, stages, final, accept, headline } = report;
+  const row = (name: string, m: Report['baseline'], speedup: number | null) => [
+    name,
+    format.bytes(m.bytes),
+    format.count(m.params),
+    format.count(m.macs),
+    m.metrics[headline] === undefined ? '–' : format.score(m.metrics[headline]),
+    m.latencyMs ? format.milliseconds(m.latencyMs.median) : '–',
+    speedup === null ? '–' : format.factor(speedup),
+  ];
+  const rows = [
+    ['model', 'size', 'params', 'MACs', format.metricName(headline), 'latency', 'speed-up'],
+    row('input', baseline, null),
+    ...stages.map((s, i) => row(`${i + 1}. ${s.stage}`, s.after, s.after.speedup)),
+  ];
+  const checks = accept.checks.map(
+    (c) =>
+      `${c.passed ? '✓' : '✗'} ${c.limit} ${c.allowed}: measured ${c.measured ?? 'nothing'}${c.detail ? ` (${c.detail})` : ''}`,
+  );
+  const verdict = accept.passed
+    ? 'Accepted.'
+    : 'Rejected: the result misses its acceptance limits.';
+  const slower =
+    final.speedup !== null && final.speedup < 1
+      ? ['Note: the result is slower than the input on this machine.']
+      : [];
+  return [
+    table(rows),
+    '',
+    ...checks,
+    ...slower,
+    verdict,
+    `Report: ${join(folder, 'report.html')}`,
+  ].join('\n');
+}

@@ -1,0 +1,78 @@
+/** @file Job specs as files: read, completed with paths from the command line, planned. */
+
+import { access, readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
+import type { JobSpec } from '../src/contract/job.ts';
+import { planJob } from '../src/contract/plan.ts';
+import { readStageDocument } from '../src/contract/stage-document.ts';
+import { UsageError } from './failure.ts';
+
+export interface LocalJob {
+  /** Planned, without the references: files are named beside it. */
+  readonly spec: JobSpec;
+  readonly model: string;
+  readonly dataset: string | undefined;
+}
+
+/** @throws UsageError the file is no JSON */
+export async function readSpec(file: string): Promise<Record<string, unknown>> {
+  const text = await readFile(file, 'utf8');
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw new UsageError(`'${file}' is not JSON: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * A spec whose model and data set are files: from the options, else from the spec, where paths are relative to the spec's
+ * own folder.
+ *
+ * @throws SPEC_INVALID · NOT_YET_SUPPORTED · UsageError a file is not named or not there
+ */
+export async function localJob(
+  file: string,
+  options: { model?: unknown; data?: unknown },
+): Promise<LocalJob> {
+  const raw = await readSpec(file);
+  const { model: ownModel, dataset: ownData, ...rest } = raw;
+  const spec = planJob(rest, readStageDocument());
+  const model = await place(options.model, ownModel, file, 'model', '--model M.onnx');
+  if (model === undefined)
+    throw new UsageError(
+      `No model: give --model M.onnx, or a path in the field 'model' of '${file}'.`,
+    );
+  return {
+    spec,
+    model,
+    dataset: await place(options.data, ownData, file, 'dataset', '--data DATA'),
+  };
+}
+
+async function place(
+  given: unknown,
+  own: unknown,
+  spec: string,
+  field: string,
+  option: string,
+): Promise<string | undefined> {
+  const path =
+    typeof given === 'string'
+      ? resolve(given)
+      : typeof own === 'string'
+        ? resolve(dirname(spec), own)
+        : undefined;
+  if (path === undefined) return undefined;
+  if (typeof own === 'string' && own.startsWith('sha256:') && typeof given !== 'string') {
+    throw new UsageError(
+      `The field '${field}' of '${spec}' names a file on a server; here give ${option}.`,
+    );
+  }
+  await access(path).catch(() => {
+    throw new UsageError(
+      `'${path}' does not exist (from ${typeof given === 'string' ? option.split(' ')[0] : `the field '${field}' of '${spec}'`}).`,
+    );
+  });
+  return path;
+}
