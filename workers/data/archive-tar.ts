@@ -1,7 +1,7 @@
 /** @file Reading tar files, plain or gzipped. */
 
 import { createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract, type Header } from 'tar-stream';
@@ -34,7 +34,8 @@ export async function extractTar(
     for await (const entry of entries) {
       const name = unpacking.enter(entry.header.name);
       if (isFile(entry.header, name)) {
-        const content = entry as unknown as Readable; // streamx: the same interface
+        // As an iterator: Node's pipeline does not see when a streamx stream breaks off.
+        const content = Readable.from(entry, { objectMode: false });
         await unpacking.write(name, { bytes: entry.header.size ?? 0 }, content);
       } else entry.resume();
     }

@@ -1,5 +1,6 @@
 /** @file Reading zip files. */
 
+import { createInflateRaw } from 'node:zlib';
 import yauzl from 'yauzl';
 
 import { ServiceError } from '../../src/contract/errors.ts';
@@ -10,6 +11,9 @@ const UNIX = 3;
 const KIND = 0o170000;
 const REGULAR = 0o100000;
 const FOLDER = 0o040000;
+
+const STORED = 0;
+const DEFLATED = 8;
 
 export async function extractZip(file: string, unpacking: Unpacking): Promise<void> {
   let zip: yauzl.ZipFile | undefined;
@@ -37,5 +41,13 @@ async function extractEntry(
   if (entry.fileName.endsWith('/')) return;
   if (entry.isEncrypted()) throw refused(`'${name}' is encrypted`);
   const stated = { bytes: entry.uncompressedSize, crc32: entry.crc32 };
-  await unpacking.write(name, stated, await zip.openReadStreamPromise(entry));
+  // Inflated here: where its own streams fail late, yauzl throws outside of any stream.
+  const raw = await zip.openReadStreamPromise(entry, { decodeFileData: false });
+  if (entry.compressionMethod === STORED) await unpacking.write(name, stated, raw);
+  else if (entry.compressionMethod === DEFLATED)
+    await unpacking.write(name, stated, raw, createInflateRaw());
+  else
+    throw refused(
+      `'${name}' is compressed by method ${entry.compressionMethod}; valid are 0 and 8`,
+    );
 }

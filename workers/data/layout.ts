@@ -15,16 +15,15 @@ export interface Layout extends Omit<Dataset, 'id'> {
   readonly used: ReadonlyMap<string, string>;
 }
 
-/** Folder names that mean a split. */
-export const SPLIT_FOLDERS: Readonly<Record<string, Split>> = {
-  train: 'train',
-  training: 'train',
-  val: 'val',
-  valid: 'val',
-  validation: 'val',
-  test: 'test',
-  testing: 'test',
-};
+const SPLIT_FOLDER = /^(?:(train)(?:ing)?|(val)(?:id|idation)?|(test)(?:ing)?)(?:_?\d{4})?$/i;
+
+/** The split that a folder's name means: train, val, test and their usual variants (valid, training, val2017). */
+export function splitOfFolder(name: string): Split | undefined {
+  const found = SPLIT_FOLDER.exec(name)
+    ?.slice(1)
+    .find((word) => word !== undefined);
+  return found?.toLowerCase() as Split | undefined;
+}
 
 export interface Labelled {
   readonly samples: readonly Sample[];

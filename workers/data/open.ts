@@ -6,7 +6,7 @@ import { ServiceError } from '../../src/contract/errors.ts';
 import { readDataYaml } from './data-yaml.ts';
 import type { Dataset } from './dataset.ts';
 import { entriesOf, exists } from './files.ts';
-import { type Layout, SPLIT_FOLDERS } from './layout.ts';
+import { type Layout, splitOfFolder } from './layout.ts';
 import { manifestId } from './manifest.ts';
 import { openPlainFolder } from './plain-folders.ts';
 import { openYolo } from './yolo.ts';
@@ -52,7 +52,7 @@ async function topFolder(folder: string): Promise<string> {
   const { files, folders } = await entriesOf(folder);
   const [only] = folders;
   if (files.length > 0 || folders.length !== 1 || only === undefined) return folder;
-  return only === 'images' || Object.hasOwn(SPLIT_FOLDERS, only)
+  return only === 'images' || splitOfFolder(only) !== undefined
     ? folder
     : topFolder(join(folder, only));
 }

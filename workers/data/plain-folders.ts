@@ -14,7 +14,7 @@ import {
   isOtherImage,
   posixPath,
 } from './files.ts';
-import { type Layout, SPLIT_FOLDERS, withLabels } from './layout.ts';
+import { type Layout, splitOfFolder, withLabels } from './layout.ts';
 import { everyFifth } from './splits.ts';
 
 /** Where class names stand, one a line, when there is no data.yaml. */
@@ -88,8 +88,7 @@ function numbered(samples: readonly Sample[]): string[] {
 async function imageFolders(root: string, images: readonly string[]): Promise<Layout> {
   const samples = images.map((file) => ({ name: posixPath(root, file), file }));
   const used = new Map(samples.map((s) => [s.name, s.file] as const));
-  const classOf = (sample: Sample) =>
-    foldersOf(sample).find((f) => !Object.hasOwn(SPLIT_FOLDERS, f));
+  const classOf = (sample: Sample) => foldersOf(sample).find((f) => splitOfFolder(f) === undefined);
   const classes = await classFolders(root, samples);
   if (classes.length < 2 || samples.some((s) => classOf(s) === undefined))
     return {
@@ -114,7 +113,7 @@ async function imageFolders(root: string, images: readonly string[]): Promise<La
 async function classFolders(root: string, samples: readonly Sample[]): Promise<string[]> {
   const top = await entriesOf(root);
   const tops = samples.some((s) => splitOf(s))
-    ? top.folders.filter((f) => Object.hasOwn(SPLIT_FOLDERS, f)).map((f) => join(root, f))
+    ? top.folders.filter((f) => splitOfFolder(f) !== undefined).map((f) => join(root, f))
     : [root];
   const names = new Set<string>();
   for (const folder of tops) for (const name of (await entriesOf(folder)).folders) names.add(name);
@@ -123,10 +122,10 @@ async function classFolders(root: string, samples: readonly Sample[]): Promise<s
 
 const foldersOf = (sample: Sample): string[] => sample.name.split('/').slice(0, -1);
 
-const splitOf = (sample: Sample): Split | undefined => {
-  const folder = foldersOf(sample).find((f) => Object.hasOwn(SPLIT_FOLDERS, f));
-  return folder === undefined ? undefined : SPLIT_FOLDERS[folder];
-};
+const splitOf = (sample: Sample): Split | undefined =>
+  foldersOf(sample)
+    .map(splitOfFolder)
+    .find((split) => split !== undefined);
 
 /** Splits by folder names; without any such folder, every fifth image is val. */
 function bySplitFolder(samples: readonly Sample[]): Record<Split, readonly Sample[]> {

@@ -66,18 +66,19 @@ export class Unpacking {
   }
 
   /** Write one regular file. A stated size is checked before any byte is read, a checksum after the last. */
-  async write(name: string, stated: Stated, content: Readable): Promise<void> {
+  async write(
+    name: string,
+    stated: Stated,
+    ...content: readonly (Readable | Transform)[]
+  ): Promise<void> {
     if (this.#names.has(name)) throw refused(`'${name}' comes twice`);
     this.#names.add(name);
     this.#checkSize(name, stated.bytes);
     const target = join(this.#folder, name);
     try {
       await mkdir(dirname(target), { recursive: true });
-      await pipeline(
-        content,
-        this.#counter(name, stated.crc32),
-        createWriteStream(target, { flags: 'wx', mode: 0o644 }),
-      );
+      const file = createWriteStream(target, { flags: 'wx', mode: 0o644 });
+      await pipeline([...content, this.#counter(name, stated), file]);
     } catch (cause) {
       throw asRefusal(name, cause);
     }
@@ -96,15 +97,16 @@ export class Unpacking {
       );
   }
 
-  #counter(name: string, checksum: number | undefined): Transform {
+  #counter(name: string, stated: Stated): Transform {
     let bytes = 0;
     let crc = 0;
     return new Transform({
       transform: (chunk: Uint8Array, _, done) => {
         bytes += chunk.length;
-        if (checksum !== undefined) crc = crc32(chunk, crc);
+        if (stated.crc32 !== undefined) crc = crc32(chunk, crc);
         try {
           this.#checkSize(name, bytes);
+          if (bytes > stated.bytes) throw new Error('it is longer than the archive states');
           done(null, chunk);
         } catch (error) {
           done(error as Error);
@@ -112,7 +114,9 @@ export class Unpacking {
       },
       flush: (done) => {
         this.#bytes += bytes;
-        done(checksum === undefined || crc === checksum ? null : new Error('its checksum differs'));
+        if (bytes < stated.bytes) done(new Error('it is shorter than the archive states'));
+        else if (crc !== (stated.crc32 ?? 0)) done(new Error('its checksum differs'));
+        else done();
       },
     });
   }
