@@ -11,7 +11,7 @@ export function verdict(report: Report): Markup {
   const line = passed
     ? limits === 0
       ? 'Done. The job states no acceptance limits.'
-      : `Accepted: ${limits === 1 ? 'the one limit is met' : `all ${limits} limits are met`}.`
+      : `Accepted: ${limits === 1 ? 'the one limit is met' : `${limits === 2 ? 'both' : `all ${limits}`} limits are met`}.`
     : 'Rejected: the result misses its acceptance limits.';
   const checks = accept.checks.map(
     (c) =>
