@@ -156,11 +156,11 @@ function port(meta: ort.InferenceSession.ValueMetadata): Port {
   };
 }
 
-/** The runtime's message, without paths of this machine. */
+/** The runtime's message, without paths of this machine. Node names look like paths too, and stay. */
 function cannotRun(error: unknown): ServiceError {
   const text = error instanceof Error ? error.message : String(error);
   const why = text
-    .replace(/(?:\/[\w.@+-]+)+\/([\w.-]+)/g, '$1')
+    .replace(/(?:\/[\w.@+-]+)+\/([\w.-]+\.(?:cc|cpp|h|so|onnx|data|bin|node)\b)/g, '$1')
     .replace(/\s+/g, ' ')
     .trim()
     .replace(/\.$/, '');

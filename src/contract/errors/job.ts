@@ -31,6 +31,24 @@ export const JOB_ERRORS = {
     message: (p: { what: string; why: string } & MayPoint) =>
       `${p.what} needs a data set: ${p.why}. Name one in 'dataset'.`,
   },
+  PROVIDER_UNKNOWN: {
+    status: 422,
+    retry: false,
+    message: (p: { asked: string; valid: string }) =>
+      `There is no execution provider '${p.asked}': LATHE_PROVIDER is one of ${p.valid}.`,
+  },
+  PROVIDER_UNAVAILABLE: {
+    status: 503,
+    retry: false,
+    message: (p: { provider: string; why: string }) =>
+      `The execution provider '${p.provider}' does not run on this machine: ${p.why}.`,
+  },
+  PROVIDER_WRONG: {
+    status: 503,
+    retry: false,
+    message: (p: { provider: string; why: string }) =>
+      `The execution provider '${p.provider}' computes something else than the CPU and is not used: ${p.why}.`,
+  },
   INTERNAL: {
     status: 500,
     retry: true,

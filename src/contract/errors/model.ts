@@ -73,6 +73,12 @@ export const MODEL_ERRORS = {
     message: (p: { op: string; node: string; why: string }) =>
       `Node '${p.node}' is a ${p.op}, which is not differentiated: ${p.why}.`,
   },
+  INPUT_SHAPE_UNSUPPORTED: {
+    status: 422,
+    retry: false,
+    message: (p: { where: string; why: string }) =>
+      `The model cannot take another input shape: ${p.where}: ${p.why}.`,
+  },
   SHAPE_UNKNOWN: {
     status: 422,
     retry: false,
