@@ -3,6 +3,7 @@
 import { ServiceError } from '../../src/contract/errors.ts';
 import { subgraphsOf } from './attributes.ts';
 import { DOMAINS } from './domains.ts';
+import { typeFault } from './element-types.ts';
 import { type Graph, type Model, type Node, nodeLabel, type Value } from './graph.ts';
 import { NEWEST_OPSET, OLDEST_OPSET } from './normalize.ts';
 import { weightIndex } from './trained.ts';
@@ -65,6 +66,10 @@ function checkNode(node: Node, known: ReadonlySet<Value>, model: Model): void {
     );
   }
   if (node.op === '') invalid(where, 'it has no op type');
+  if (node.domain === '' && model.opsets[''] === undefined)
+    invalid(where, 'the file imports no opset of ai.onnx, so that what the op means is not said');
+  const fault = typeFault(node);
+  if (fault) invalid(where, fault);
   for (const x of node.inputs) {
     if (x && !known.has(x)) invalid(where, `its input '${x.name}' is not made before it`);
   }

@@ -1,11 +1,19 @@
 /** @file Model → ONNX protobuf. Headers are written by hand around views of the weights, which are copied once. */
 
+import { ServiceError } from '../../src/contract/errors.ts';
 import { DTYPE_NUMBERS } from './dtype.ts';
 import type { Attribute, Dim, Graph, Model, Node, Value, ValueType } from './graph.ts';
 import { Out } from './out.ts';
 import type { Tensor } from './tensor.ts';
 
-/** Encode a model. Raw data everywhere: typed fields of the file it came from are not kept. */
+/** What protobuf, and so every runtime, takes at most. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+/**
+ * Encode a model in one file. Raw data everywhere: typed fields and external files it came from are not kept.
+ *
+ * @throws MODEL_TOO_COMPLEX over 2 GiB
+ */
 export function writeModel(model: Model): Uint8Array {
   const out = new Out();
   out.int(1, model.irVersion);
@@ -20,7 +28,10 @@ export function writeModel(model: Model): Uint8Array {
   }
   writeEntries(out, 14, model.metadata);
   for (const bytes of model.functions) out.bytes(25, bytes);
-  return out.raw(model.rest).finish();
+  out.raw(model.rest);
+  if (out.length > MOST_BYTES)
+    throw new ServiceError('MODEL_TOO_COMPLEX', { what: 'bytes in one file', limit: MOST_BYTES });
+  return out.finish();
 }
 
 function writeEntries(
