@@ -1,6 +1,6 @@
 /** @file The process of one job: reads job.json in its folder, runs the job, says what happens on descriptor 3. */
 
-import { readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 
@@ -72,6 +72,7 @@ async function unpacked({ archive }: JobFile): Promise<string | undefined> {
   if (archive === null) return undefined;
   const target = join(folder, 'dataset');
   try {
+    mkdirSync(target);
     await extractArchive(join(folder, archive), target);
     return target;
   } catch (error) {

@@ -33,16 +33,16 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
   const onError = repeatedErrors(log);
   const redis = connectRedis(config.redisUrl, 'steady', onError);
   const subscriber = connectRedis(config.redisUrl, 'subscriber', onError);
-  const jobs = new Jobs(redis, config.prefix);
-  const queue = new BullJobQueue(redis, config.prefix, onError);
+  const jobs = new Jobs(redis, config.redisPrefix);
+  const queue = new BullJobQueue(redis, config.redisPrefix, onError);
   const confinement = confinementHere();
   log.info({ ...confinement, concurrency: config.concurrency, threads: config.threads }, 'ready');
   const supervisor = new Supervisor({
     jobs,
     store: openStore(config),
     catalogs: {
-      models: new Models(redis, config.prefix),
-      datasets: new Datasets(redis, config.prefix),
+      models: new Models(redis, config.redisPrefix),
+      datasets: new Datasets(redis, config.redisPrefix),
     },
     config,
     confinement,
@@ -79,7 +79,7 @@ function bullWorker(
     },
     {
       connection: redis,
-      prefix: queuePrefix(config.prefix),
+      prefix: queuePrefix(config.redisPrefix),
       concurrency: config.concurrency,
       lockDuration,
       stalledInterval: Math.max(1000, lockDuration / 2),
@@ -104,6 +104,7 @@ function repeatedErrors(log: Logger): (error: Error) => void {
 export async function runWorker(env: NodeJS.ProcessEnv = process.env): Promise<void> {
   const config = workerConfig(env);
   const log = pino({ level: config.logLevel, base: { role: 'worker' } });
+  for (const warning of config.warnings) log.warn(warning);
   const worker = await startWorker(config, log);
   closeWithGrace({ delay: 20_000 }, async ({ err, signal }) => {
     if (err) log.error({ error: err.message, stack: err.stack }, 'unexpected');

@@ -1,14 +1,13 @@
-/** @file What a worker makes of its settings (src/config.ts): defaults that depend on the machine. */
+/** @file The settings of a worker: those of src/config.ts, with this machine's own figures where none are given. */
 
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import { readConfig } from '../src/config.ts';
+import { type Config, readConfig } from '../src/config.ts';
 
 export interface WorkerConfig {
   readonly redisUrl: string;
-  /** Before every key, so that installations can share one Redis. */
-  readonly prefix: string;
+  readonly redisPrefix: string;
   /** Where artifacts are stored: the same folder as the API's. */
   readonly dataDir: string;
   /** Where jobs work; emptied as they end. */
@@ -33,31 +32,39 @@ export interface WorkerConfig {
   /** Between SIGTERM and SIGKILL of a job. */
   readonly graceSeconds: number;
   readonly logLevel: string;
+  readonly warnings: readonly string[];
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** @throws ConfigError naming each variable, what was found and what is valid */
-export function workerConfig(env: Environment): WorkerConfig {
+/** @throws ConfigError */
+export function workerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
   const config = readConfig(env);
-  const { concurrency, job } = config;
+  const { job, concurrency } = config;
   return Object.freeze({
-    redisUrl: config.redisUrl,
-    prefix: config.redisPrefix,
-    dataDir: config.dataDir,
-    workDir: resolve(config.workDir || join(tmpdir(), 'lathe-work')),
+    ...pick(config),
     concurrency,
     threads: config.threads || Math.max(1, Math.floor(availableParallelism() / concurrency)),
-    provider: config.provider,
+    workDir: resolve(config.workDir || join(tmpdir(), 'lathe-work')),
     jobMemory: job.memory || defaultMemory(concurrency),
     jobSeconds: job.seconds,
     silenceSeconds: job.silenceSeconds,
     trialSeconds: job.trialSeconds,
     jobFileBytes: job.fileBytes,
-    lockSeconds: config.lockSeconds,
-    graceSeconds: config.graceSeconds,
-    logLevel: config.logLevel,
   });
+}
+
+function pick(config: Config) {
+  const { redisUrl, redisPrefix, dataDir, provider } = config;
+  const { lockSeconds, graceSeconds, logLevel, warnings } = config;
+  return {
+    redisUrl,
+    redisPrefix,
+    dataDir,
+    provider,
+    lockSeconds,
+    graceSeconds,
+    logLevel,
+    warnings,
+  };
 }
 
 /** Three quarters of what this machine or container has, shared by the jobs at a time. */

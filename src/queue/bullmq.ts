@@ -1,6 +1,6 @@
 /** @file The queue on BullMQ: the only file of this side that imports it. */
 
-import { type Job, Queue, Worker } from 'bullmq';
+import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 
 import type { JobQueue, QueuedState } from './job-queue.ts';
@@ -115,4 +115,58 @@ async function startSchedule(queue: Queue, milliseconds: number): Promise<void> 
   const once = { removeOnComplete: true, removeOnFail: true };
   await queue.upsertJobScheduler('upkeep', { every: milliseconds }, { name: 'upkeep' });
   await queue.add('upkeep', {}, { ...once, jobId: 'start-up' });
+}
+
+/** How a try came out: again later, or never again. */
+export type Tried = 'done' | { readonly again: string } | { readonly never: string };
+
+export interface RetriedWork<T> {
+  /** Part of the queue's keys. */
+  readonly name: string;
+  /** Tries in all. */
+  readonly tries: number;
+  /** Milliseconds after that many failures. */
+  readonly delay: (failures: number) => number;
+  readonly concurrency: number;
+  readonly work: (data: T) => Promise<Tried>;
+}
+
+export interface RetriedQueue<T> extends Closable {
+  /** The same id again changes nothing. */
+  add(id: string, data: T): Promise<void>;
+}
+
+/**
+ * Small work that is tried until it succeeds or its tries are used up, by any of the processes that do the same.
+ *
+ * @param redis a `steady` connection
+ */
+export function retried<T>(
+  redis: Redis,
+  prefix: string,
+  { name, tries, delay, concurrency, work }: RetriedWork<T>,
+  onError: OnError,
+): RetriedQueue<T> {
+  const options = { connection: redis, prefix: queuePrefix(prefix) };
+  const job = { ...KEEP, attempts: tries, backoff: { type: 'custom' } };
+  const queue = new Queue(name, { ...options, defaultJobOptions: job });
+  queue.on('error', onError);
+  const process = async ({ data }: Job) => {
+    const tried = await work(data as T);
+    if (tried === 'done') return;
+    if ('never' in tried) throw new UnrecoverableError(tried.never);
+    throw new Error(tried.again);
+  };
+  const settings = { backoffStrategy: (failures: number) => delay(failures) };
+  const worker = new Worker(name, process, { ...options, concurrency, settings });
+  worker.on('error', onError);
+  return {
+    async add(id, data) {
+      await queue.add(name, data, { jobId: id });
+    },
+    async close() {
+      await worker.close();
+      await queue.close();
+    },
+  };
 }

@@ -15,6 +15,10 @@ export function jobKeys(prefix: string) {
       `${prefix}:tenant:${tenant}:jobs${status ? `:${status}` : ''}`,
     /** Sorted set, all scores 0: ids of all tenants' jobs in a status. */
     inStatus: (status: Status) => `${prefix}:jobs:${status}`,
+    /** Stream: what webhooks have to tell, written in one step with the change that it tells of. */
+    outbox: `${prefix}:webhooks:outbox`,
+    /** The tenant's own signing secret, sealed. */
+    signing: (tenant: string) => `${prefix}:tenant:${tenant}:signing-secret`,
     /** Channel: a job's id whenever its record has changed. */
     changed: `${prefix}:jobs:changed`,
     /** Channel: a job's id when its cancellation is wanted. */

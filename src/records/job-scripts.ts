@@ -3,8 +3,9 @@
 /**
  * Change a record, only if nobody else has in the meantime and the attempt is still the writer's own.
  *
- * KEYS: record, events, tenant's set of the old status, of the new one, all tenants' set of the old, of the new.
- * ARGV: id, version read, attempt required ('' = any), new attempt, new record, channel, events…
+ * KEYS: record, events, tenant's set of the old status, of the new one, all tenants' set of the old, of the new, outbox.
+ * ARGV: id, version read, attempt required ('' = any), new attempt, new record, channel, number of events, events…,
+ * webhook messages…
  * Answers 'ok', 'missing', 'fenced' (another attempt has taken over) or 'changed' (read again).
  */
 export const CHANGE = `
@@ -19,8 +20,12 @@ if KEYS[3] ~= KEYS[4] then
   redis.call('ZREM', KEYS[5], ARGV[1])
   redis.call('ZADD', KEYS[6], 0, ARGV[1])
 end
-for i = 7, #ARGV do
+local events = tonumber(ARGV[7])
+for i = 8, 7 + events do
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', 2000, '*', 'event', ARGV[i])
+end
+for i = 8 + events, #ARGV do
+  redis.call('XADD', KEYS[7], '*', 'message', ARGV[i])
 end
 redis.call('PUBLISH', ARGV[6], ARGV[1])
 return 'ok'`;

@@ -7,6 +7,7 @@ import { type JobFilter, type JobPage, listJobs } from './job-list.ts';
 import { type JobRecord, type NewJob, newJobRecord, TERMINAL } from './job-record.ts';
 import { CHANGE, CREATE } from './job-scripts.ts';
 import type { StoredEvent } from './stored-event.ts';
+import { webhookMessages } from './webhook-message.ts';
 
 /** What a change to a record is: the fields that differ, and the events that tell of it. */
 export interface Change {
@@ -109,22 +110,26 @@ export class Jobs {
 
   #write(job: JobRecord, next: JobRecord, events: readonly StoredEvent[], attempt?: number) {
     const { keys } = this;
+    const told = [...events, ...stateEvent(job, next)].map((e) => stamped(e, job.id));
     return this.#redis.eval(
       CHANGE,
-      6,
+      7,
       keys.job(job.id),
       keys.events(job.id),
       keys.ofTenant(job.tenant, job.status),
       keys.ofTenant(job.tenant, next.status),
       keys.inStatus(job.status),
       keys.inStatus(next.status),
+      keys.outbox,
       job.id,
       job.version,
       attempt ?? '',
       next.attempt,
       JSON.stringify(next),
       keys.changed,
-      ...[...events, ...stateEvent(job, next)].map((e) => stamped(e, job.id)),
+      told.length,
+      ...told,
+      ...webhookMessages(job, next, events).map((m) => JSON.stringify(m)),
     );
   }
 

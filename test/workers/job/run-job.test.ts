@@ -178,14 +178,19 @@ const REFUSED = {
     { ...QUANTIZE, task: 'detect' },
     'TASK_DOES_NOT_FIT',
   ],
-} as const satisfies Record<string, readonly [JobSpec, string]>;
+} as const satisfies Record<string, readonly [unknown, string]>;
 
 test.each(Object.entries(REFUSED))('%s is refused before any work', async (_, [spec, code]) => {
   const given = await inputs();
   const events: JobEvent[] = [];
   const { signal } = new AbortController();
 
-  const running = runJob({ ...given, spec, signal, onEvent: (e) => void events.push(e) });
+  const running = runJob({
+    ...given,
+    spec: spec as unknown as JobSpec,
+    signal,
+    onEvent: (e) => void events.push(e),
+  });
 
   await expect(running).rejects.toMatchObject({ code });
   expect(events).toEqual([expect.objectContaining({ type: 'failed', code, stage: null })]);

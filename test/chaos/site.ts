@@ -1,0 +1,155 @@
+/** @file A whole installation for one test file: Redis, store, records, and worker processes that can be killed. */
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newJobId } from '../../src/contract/ids.ts';
+import type { JobSpec } from '../../src/contract/job.ts';
+import { BullJobQueue } from '../../src/queue/bullmq.ts';
+import { JobService } from '../../src/queue/job-service.ts';
+import type { CatalogEntry } from '../../src/records/catalog.ts';
+import { type DatasetRecord, Datasets } from '../../src/records/datasets.ts';
+import { type JobRecord, TERMINAL } from '../../src/records/job-record.ts';
+import { Jobs } from '../../src/records/jobs.ts';
+import { type ModelRecord, Models } from '../../src/records/models.ts';
+import { connectRedis } from '../../src/records/redis.ts';
+import { DiskStore } from '../../src/storage/disk.ts';
+import { openDataset } from '../../workers/data/open.ts';
+import { type TestRedis, testRedis } from '../helpers/redis.ts';
+import { colourFolder } from '../workers/job/tiny.ts';
+
+export const TENANT = 'tests';
+
+/** A second of lock instead of a minute: tests that kill workers need not wait long. */
+const QUICK = { LATHE_LOCK_SECONDS: '2', LATHE_GRACE_SECONDS: '1', LATHE_LOG_LEVEL: 'warn' };
+
+export class Site {
+  readonly folder = mkdtempSync(join(tmpdir(), 'lathe-site-'));
+  readonly redis: TestRedis;
+  readonly store: DiskStore;
+  readonly jobs: Jobs;
+  readonly service: JobService;
+  readonly models: Models;
+  readonly datasets: Datasets;
+  readonly #connection;
+  readonly #queue: BullJobQueue;
+  readonly #workers = new Set<ChildProcess>();
+
+  private constructor(redis: TestRedis) {
+    this.redis = redis;
+    this.store = new DiskStore(join(this.folder, 'data'));
+    this.#connection = connectRedis(redis.url, 'steady');
+    this.jobs = new Jobs(this.#connection, redis.prefix);
+    this.#queue = new BullJobQueue(this.#connection, redis.prefix, () => {});
+    this.service = new JobService(this.jobs, this.#queue);
+    this.models = new Models(this.#connection, redis.prefix);
+    this.datasets = new Datasets(this.#connection, redis.prefix);
+  }
+
+  static async open(): Promise<Site> {
+    return new Site(await testRedis());
+  }
+
+  async close(): Promise<void> {
+    for (const worker of this.#workers) await kill(worker, 'SIGKILL');
+    await this.#queue.close();
+    this.#connection.disconnect();
+    await this.redis.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A worker process of its own. @returns once it takes jobs */
+  worker(env: Readonly<Record<string, string>> = {}): ChildProcess {
+    const worker = spawn(process.execPath, ['workers/main.ts'], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: {
+        ...process.env,
+        ...QUICK,
+        REDIS_URL: this.redis.url,
+        LATHE_REDIS_PREFIX: this.redis.prefix,
+        LATHE_DATA_DIR: join(this.folder, 'data'),
+        LATHE_WORK_DIR: join(this.folder, 'work'),
+        ...env,
+      },
+    });
+    this.#workers.add(worker.once('exit', () => this.#workers.delete(worker)));
+    return worker;
+  }
+
+  /** @returns its id */
+  async model(bytes: Uint8Array): Promise<string> {
+    const id = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const file = join(this.folder, 'upload.onnx');
+    writeFileSync(file, bytes);
+    await this.models.add(TENANT, (await this.#entry(id, file)) as ModelRecord);
+    return id;
+  }
+
+  /** Colours in class folders, as a tar. @param images per class @returns its id */
+  async colours(images = 6): Promise<string> {
+    const folder = await colourFolder(join(this.folder, `colours-${images}`), images);
+    const { id } = await openDataset(folder);
+    const file = join(this.folder, 'upload.tar');
+    execFileSync('tar', ['-cf', file, '-C', folder, '.']);
+    await this.datasets.add(TENANT, (await this.#entry(id, file)) as DatasetRecord);
+    return id;
+  }
+
+  async #entry(id: string, file: string): Promise<CatalogEntry> {
+    const { digest, bytes } = await this.store.putFile(file);
+    return { id, blob: digest, bytes, name: 'colours.onnx', createdAt: new Date().toISOString() };
+  }
+
+  submit(spec: JobSpec): Promise<JobRecord> {
+    return this.service.submit({ id: newJobId(), tenant: TENANT, spec });
+  }
+
+  /** The job once it is as wanted. @throws Error with what it was instead, after `seconds` */
+  async until(id: string, wanted: (job: JobRecord) => boolean, seconds = 40): Promise<JobRecord> {
+    const end = Date.now() + seconds * 1000;
+    for (;;) {
+      const job = await this.jobs.find(id);
+      if (job && wanted(job)) return job;
+      if (Date.now() > end) throw new Error(`not within ${seconds} s: ${JSON.stringify(job)}`);
+      await sleep(50);
+    }
+  }
+
+  finished = (id: string, seconds?: number) =>
+    this.until(id, ({ status }) => TERMINAL.has(status), seconds);
+
+  /** Everything the job's stream holds, oldest first. */
+  async events(id: string): Promise<Record<string, unknown>[]> {
+    const entries = await this.#connection.xrange(this.jobs.keys.events(id), '-', '+');
+    return entries.map(([, fields]) => JSON.parse(fields[1]!) as Record<string, unknown>);
+  }
+}
+
+/** @returns once it is gone */
+export async function kill(process: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (process.exitCode !== null || process.signalCode !== null) return;
+  const gone = new Promise((resolve) => process.once('exit', resolve));
+  process.kill(signal);
+  await gone;
+}
+
+/** Ids of the job processes that a worker has started. */
+export function childrenOf(worker: ChildProcess): number[] {
+  try {
+    const text = readFileSync(`/proc/${worker.pid}/task/${worker.pid}/children`, 'utf8');
+    return text.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+export function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
