@@ -34,7 +34,7 @@ ENV NODE_ENV=production \
     LATHE_WORK_DIR=/var/tmp/lathe \
     LATHE_PROVIDER=cuda
 USER 10001:10001
-HEALTHCHECK --interval=30s --timeout=20s --start-period=30s CMD ["node", "cli/main.ts", "doctor"]
+HEALTHCHECK --interval=30s --timeout=20s --start-period=30s CMD ["node", "cli/main.ts", "doctor", "redis", "disk"]
 CMD ["node", "workers/main.ts"]
 
 FROM node:24-bookworm-slim AS lathe
