@@ -1,6 +1,7 @@
 /** @file The worker process: takes jobs off the queue and looks after them until it is told to stop. */
 
 import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 
 import { Worker } from 'bullmq';
 import closeWithGrace from 'close-with-grace';
@@ -12,7 +13,10 @@ import { Datasets } from '../src/records/datasets.ts';
 import { Jobs } from '../src/records/jobs.ts';
 import { Models } from '../src/records/models.ts';
 import { connectRedis } from '../src/records/redis.ts';
+import { BEAT_MS, Workers } from '../src/records/workers.ts';
 import { openStore } from '../src/storage/registry.ts';
+import { LATHE } from './jobs/versions.ts';
+import { chooseProvider } from './runtime/providers.ts';
 import { confinementHere } from './supervision/confinement.ts';
 import { removeOrphans } from './supervision/workspace.ts';
 import { Supervisor } from './supervisor.ts';
@@ -27,17 +31,44 @@ export interface RunningWorker {
 }
 
 /** Start working. While Redis is away it waits and says so. */
-export async function startWorker(config: WorkerConfig, log: Logger): Promise<RunningWorker> {
+export async function startWorker(asked: WorkerConfig, log: Logger): Promise<RunningWorker> {
+  const config = { ...asked, provider: await chooseProvider(asked.provider) };
   await removeOrphans(config.workDir);
   await mkdir(config.workDir, { recursive: true });
   const onError = repeatedErrors(log);
   const redis = connectRedis(config.redisUrl, 'steady', onError);
   const subscriber = connectRedis(config.redisUrl, 'subscriber', onError);
-  const jobs = new Jobs(redis, config.redisPrefix);
   const queue = new BullJobQueue(redis, config.redisPrefix, onError);
+  const jobs = new Jobs(redis, config.redisPrefix);
+  const supervisor = supervisorOf(config, redis, jobs, queue, log);
+  subscriber.on('message', (_channel, id: string) => supervisor.cancel(id));
+  void subscriber.subscribe(jobs.keys.cancel).catch(onError);
+  const heart = beating(config, redis, onError);
+  const worker = bullWorker(config, redis, supervisor, onError);
+  return {
+    async close() {
+      const closing = worker.close();
+      supervisor.handBack();
+      await closing;
+      await heart.stop();
+      await queue.close();
+      redis.disconnect();
+      subscriber.disconnect();
+    },
+  };
+}
+
+function supervisorOf(
+  config: WorkerConfig,
+  redis: Redis,
+  jobs: Jobs,
+  queue: BullJobQueue,
+  log: Logger,
+): Supervisor {
   const confinement = confinementHere();
-  log.info({ ...confinement, concurrency: config.concurrency, threads: config.threads }, 'ready');
-  const supervisor = new Supervisor({
+  const { concurrency, threads, provider, jobMemory } = config;
+  log.info({ ...confinement, concurrency, threads, provider, jobMemory }, 'ready');
+  return new Supervisor({
     jobs,
     store: openStore(config),
     catalogs: {
@@ -49,17 +80,20 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Ru
     queue,
     log: (facts, message) => log.info(facts, message),
   });
-  subscriber.on('message', (_channel, id: string) => supervisor.cancel(id));
-  void subscriber.subscribe(jobs.keys.cancel).catch(onError);
-  const worker = bullWorker(config, redis, supervisor, onError);
+}
+
+/** Say every ten seconds that this worker lives, and what it can do. */
+function beating(config: WorkerConfig, redis: Redis, onError: (error: Error) => void) {
+  const workers = new Workers(redis, config.redisPrefix);
+  const { provider, concurrency } = config;
+  const own = { id: `${hostname()}-${process.pid}`, provider, concurrency, version: LATHE };
+  const beat = () => void (redis.status === 'ready' && workers.beat(own).catch(onError));
+  redis.on('ready', beat);
+  const timer = setInterval(beat, BEAT_MS);
   return {
-    async close() {
-      const closing = worker.close();
-      supervisor.handBack();
-      await closing;
-      await queue.close();
-      redis.disconnect();
-      subscriber.disconnect();
+    async stop() {
+      clearInterval(timer);
+      if (redis.status === 'ready') await workers.leave(own.id);
     },
   };
 }
