@@ -23,6 +23,14 @@ export const WEBHOOK_EVENTS = [
   'job.expired',
 ] as const;
 
+/** What a webhook hears of unless it asks for something else: how its job ended. */
+export const WEBHOOK_DEFAULTS = [
+  'job.succeeded',
+  'job.failed',
+  'job.cancelled',
+  'job.expired',
+] as const;
+
 /** One stage with its options: checked against `openapi/stages.json`, where each stage publishes its own schema. */
 export const StageSpec = Type.Object(
   {

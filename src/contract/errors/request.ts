@@ -124,6 +124,11 @@ export const REQUEST_ERRORS = {
     message: (_: Record<never, never>) =>
       'Redis does not answer, so nothing can be read or accepted now. Try again in a few seconds.',
   },
+  NOT_READY: {
+    status: 503,
+    retry: true,
+    message: (p: { why: string }) => `This server is not ready: ${p.why}.`,
+  },
   SHUTTING_DOWN: {
     status: 503,
     retry: true,

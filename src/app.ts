@@ -1,0 +1,75 @@
+/** @file The HTTP application over the given collaborators. Reads no environment and opens no socket. */
+
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyBaseLogger } from 'fastify';
+
+import { installAuth, type TenantKey } from './plugins/auth.ts';
+import { installJson } from './plugins/bodies.ts';
+import { malformedHttp } from './plugins/client-errors.ts';
+import { installErrorHandlers } from './plugins/errors.ts';
+import { installMetrics } from './plugins/metrics.ts';
+import { installOpenApi } from './plugins/openapi.ts';
+import { installRateLimit } from './plugins/rate-limit.ts';
+import { installSameMachineOnly } from './plugins/same-machine.ts';
+import { installSecurityHeaders } from './plugins/security-headers.ts';
+import { installValidation } from './plugins/validation.ts';
+import { artifactRoutes } from './routes/artifacts.ts';
+import type { Collaborators } from './routes/collaborators.ts';
+import { datasetRoutes } from './routes/datasets.ts';
+import { docsRoutes } from './routes/docs.ts';
+import { eventRoutes } from './routes/events.ts';
+import { healthRoutes } from './routes/health.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { modelRoutes } from './routes/models.ts';
+import { stageRoutes } from './routes/stages.ts';
+import { submitRoutes } from './routes/submit.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
+
+export interface AppOptions {
+  /** Empty: the server is for this machine only. */
+  readonly apiKeys: readonly TenantKey[];
+  /** Without keys: reachable under other names than localhost all the same. */
+  readonly anyHost: boolean;
+  /** Requests per tenant and minute. */
+  readonly rateLimit: number;
+  readonly version: string;
+  readonly logger?: FastifyBaseLogger;
+}
+
+const V1 = [
+  modelRoutes,
+  datasetRoutes,
+  submitRoutes,
+  jobRoutes,
+  eventRoutes,
+  artifactRoutes,
+  stageRoutes,
+  webhookRoutes,
+];
+
+export async function buildApp(deps: Collaborators, options: AppOptions) {
+  const app = Fastify({
+    ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
+    clientErrorHandler: malformedHttp,
+    routerOptions: { maxParamLength: 200 },
+    requestIdHeader: 'x-request-id',
+    return503OnClosing: false,
+    forceCloseConnections: true,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  installValidation(app);
+  installJson(app);
+  await installSecurityHeaders(app);
+  if (options.apiKeys.length === 0) installSameMachineOnly(app, options.anyHost);
+  await installRateLimit(app, options.rateLimit);
+  installAuth(app, options.apiKeys);
+  installErrorHandlers(app);
+  const metrics = installMetrics(app, () => deps.service.queue.depth());
+  await installOpenApi(app, options);
+  for (const routes of V1) await app.register(routes, { ...deps, prefix: '/v1' });
+  await app.register(healthRoutes, { ...deps, metrics });
+  await app.register(docsRoutes);
+  await app.ready();
+  return app;
+}
+
+export type App = Awaited<ReturnType<typeof buildApp>>;

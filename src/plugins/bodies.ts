@@ -1,0 +1,50 @@
+/** @file How bodies are read: JSON strictly, uploads as streams. */
+
+import multipart from '@fastify/multipart';
+import type { FastifyInstance } from 'fastify';
+
+import { JSON_BODY_LIMIT } from './framework-errors.ts';
+
+/** An empty JSON body is no body: `curl -X POST -H 'content-type: application/json'` on a route that needs none. */
+export function installJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string', bodyLimit: JSON_BODY_LIMIT },
+    (request, body, done) => {
+      if (body.length === 0) done(null, undefined);
+      else parse(request, body as string, done);
+    },
+  );
+}
+
+const UPLOAD_TYPES = [
+  'application/octet-stream',
+  'application/onnx',
+  'application/x-onnx',
+  'application/zip',
+  'application/x-zip-compressed',
+  'application/x-tar',
+  'application/gzip',
+  'application/x-gzip',
+];
+
+/** The body is the request itself: whoever takes it counts its bytes, for Fastify's limit does not hold here. */
+export function installUploads(app: FastifyInstance): void {
+  for (const type of UPLOAD_TYPES)
+    app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+}
+
+export async function installMultipart(app: FastifyInstance): Promise<void> {
+  await app.register(multipart, {
+    throwFileSizeLimit: false,
+    limits: { fieldSize: JSON_BODY_LIMIT, fields: 8, files: 8, parts: 16, headerPairs: 64 },
+  });
+}
+
+/** Routes that take no body take any empty or small one. */
+export function installIgnoredBodies(app: FastifyInstance): void {
+  app.addContentTypeParser('*', { parseAs: 'string', bodyLimit: 4096 }, (_request, _body, done) =>
+    done(null, undefined),
+  );
+}

@@ -1,0 +1,49 @@
+/** @file What routes work with: given to them by whoever builds the application. */
+
+import type { StageDocument } from '../contract/stage-document.ts';
+import type { Inspector } from '../inspection/inspector.ts';
+import type { JobService } from '../queue/job-service.ts';
+import type { Datasets } from '../records/datasets.ts';
+import type { JobEvents } from '../records/events.ts';
+import type { Models } from '../records/models.ts';
+import type { ArtifactStore } from '../storage/artifact-store.ts';
+import type { Uploads } from '../storage/uploads.ts';
+
+/** What routes ask of webhooks. */
+export interface WebhookDesk {
+  /** @throws where the address may not be called: the job is refused at once */
+  check(url: string): Promise<void>;
+  /** A secret as it may be kept. */
+  seal(secret: string): string;
+  /** The tenant's signing secret, made on first use: `whsec_…`. */
+  secretOf(tenant: string): Promise<string>;
+}
+
+export interface Limits {
+  /** Largest upload of a model and of a data set, in bytes. */
+  readonly modelBytes: number;
+  readonly datasetBytes: number;
+  /** Disk space below which the server is not ready. */
+  readonly freeBytes: number;
+}
+
+export interface Collaborators {
+  readonly service: JobService;
+  readonly events: JobEvents;
+  readonly models: Models;
+  readonly datasets: Datasets;
+  readonly store: ArtifactStore;
+  readonly uploads: Uploads;
+  readonly inspector: Inspector;
+  readonly stages: StageDocument;
+  readonly webhooks: WebhookDesk;
+  readonly limits: Limits;
+  /** Execution providers of the workers that are alive. */
+  readonly providers: () => Promise<readonly string[]>;
+  /** Throws where Redis does not answer. */
+  readonly pingRedis: () => Promise<unknown>;
+  /** A job is to be forgotten as soon as it has ended, with its files. */
+  readonly purge: (tenant: string, id: string) => Promise<void>;
+  /** Aborted when the server is about to stop: whoever waits for something answers now. */
+  readonly closing: AbortSignal;
+}

@@ -1,0 +1,121 @@
+/** @file Receive one file: the raw body, or a part of a multipart one. */
+
+import type { MultipartFile } from '@fastify/multipart';
+import type { FastifyRequest } from 'fastify';
+
+import { parseReprDigest } from '../contract/digest.ts';
+import { ServiceError } from '../contract/errors.ts';
+import type { Upload, Uploads } from '../storage/uploads.ts';
+
+export interface Received {
+  readonly upload: Upload;
+  /** File name as its owner gave it. */
+  readonly name: string | null;
+}
+
+/** Boundaries and headers of parts, generously. */
+const MULTIPART_OVERHEAD = 64 * 1024;
+
+/**
+ * The file of a request with one file in it.
+ *
+ * @param limit its largest size in bytes
+ * @throws PAYLOAD_TOO_LARGE · DIGEST_MISMATCH · UPLOAD_INCOMPLETE · MULTIPART_INVALID · STORAGE_FULL
+ */
+export async function receiveFile(
+  request: FastifyRequest,
+  uploads: Uploads,
+  limit: number,
+  name: string | undefined,
+): Promise<Received> {
+  const sha256 = announcedDigest(request);
+  refuseTooLong(request, request.isMultipart() ? limit + MULTIPART_OVERHEAD : limit);
+  if (request.isMultipart()) return receiveOnlyPart(request, uploads, limit, name, sha256);
+  const body = request.body as AsyncIterable<Uint8Array> | undefined;
+  if (body === undefined) throw new ServiceError('UPLOAD_INCOMPLETE', { why: 'there is no body' });
+  const upload = await uploads.receive(body, { limit, ...(sha256 && { sha256 }) });
+  return nonEmpty({ upload, name: cleanName(name ?? attachmentName(request)) });
+}
+
+/** Content-Length is believed where it says too much, and counted where it says little. */
+export function refuseTooLong({ headers }: FastifyRequest, limit: number): void {
+  if (Number(headers['content-length'] ?? 0) > limit)
+    throw new ServiceError('PAYLOAD_TOO_LARGE', { what: 'upload', limit });
+}
+
+function announcedDigest({ headers }: FastifyRequest): string | undefined {
+  const header = headers['repr-digest'];
+  const digest = typeof header === 'string' ? parseReprDigest(header) : undefined;
+  if (digest !== null) return digest;
+  const detail = 'is not a digest; valid is sha-256=:<base64 of 32 bytes>:';
+  throw new ServiceError('REQUEST_INVALID', {
+    errors: [{ pointer: 'headers/repr-digest', detail }],
+  });
+}
+
+async function receiveOnlyPart(
+  request: FastifyRequest,
+  uploads: Uploads,
+  limit: number,
+  name: string | undefined,
+  sha256: string | undefined,
+): Promise<Received> {
+  let received: Received | undefined;
+  try {
+    for await (const part of request.parts({ limits: { fileSize: limit + 1 } })) {
+      if (part.fieldname !== 'file') throw unknownPart(part.fieldname, ['file']);
+      if (received) throw new ServiceError('MULTIPART_INVALID', { why: "'file' comes twice" });
+      received = await receivePart(part, uploads, limit, sha256);
+    }
+  } catch (error) {
+    await received?.upload.discard();
+    throw error;
+  }
+  if (!received) throw new ServiceError('MULTIPART_INVALID', { why: "the part 'file' is missing" });
+  return name === undefined ? received : { ...received, name: cleanName(name) };
+}
+
+type Part = MultipartFile | { readonly type: 'field'; readonly fieldname: string };
+
+/** @throws MULTIPART_INVALID the part is text */
+export async function receivePart(
+  part: Part,
+  uploads: Uploads,
+  limit: number,
+  sha256?: string,
+): Promise<Received> {
+  if (part.type !== 'file') {
+    const why = `'${part.fieldname}' has no file name, so it is text and not a file (curl: -F ${part.fieldname}=@FILE)`;
+    throw new ServiceError('MULTIPART_INVALID', { why });
+  }
+  const upload = await uploads.receive(part.file, { limit, ...(sha256 && { sha256 }) });
+  if (part.file.truncated) {
+    await upload.discard();
+    throw new ServiceError('PAYLOAD_TOO_LARGE', { what: `part '${part.fieldname}'`, limit });
+  }
+  return nonEmpty({ upload, name: cleanName(part.filename) });
+}
+
+export const unknownPart = (found: string, valid: readonly string[]) =>
+  new ServiceError('MULTIPART_INVALID', {
+    why: `'${found}' is not a part of this request; valid are ${valid.join(', ')}`,
+  });
+
+async function nonEmpty(received: Received): Promise<Received> {
+  if (received.upload.bytes > 0) return received;
+  await received.upload.discard();
+  throw new ServiceError('UPLOAD_INCOMPLETE', { why: 'the file is empty' });
+}
+
+function attachmentName({ headers }: FastifyRequest): string | undefined {
+  const [, quoted, plain] =
+    /filename="([^"]+)"|filename=([^;\s]+)/i.exec(headers['content-disposition'] ?? '') ?? [];
+  return quoted ?? plain;
+}
+
+/** The last part of a path, without control characters: it is shown, never opened. */
+function cleanName(name: string | undefined): string | null {
+  const last = name?.split(/[/\\]/).at(-1) ?? '';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+  return last.replaceAll(/[\u0000-\u001f\u007f]/g, '').slice(0, 200) || null;
+}

@@ -1,0 +1,122 @@
+/** @file From a planned spec to a job: its model and data set found or taken in, its needs checked. */
+
+import { isDigest } from '../contract/digest.ts';
+import { ServiceError } from '../contract/errors.ts';
+import { newJobId } from '../contract/ids.ts';
+import { type JobSpec, WEBHOOK_DEFAULTS } from '../contract/job.ts';
+import { checkImages, planJob } from '../contract/plan.ts';
+import type { Preprocess } from '../contract/preprocess.ts';
+import type { DatasetRecord } from '../records/datasets.ts';
+import type { JobRecord, NewJob } from '../records/job-record.ts';
+import type { ModelRecord } from '../records/models.ts';
+import type { Collaborators } from './collaborators.ts';
+import { findModel, takeDataset, takeModel } from './intake.ts';
+import { discardAll, type ReceivedFiles } from './receive-job.ts';
+
+/** A job that can be queued. */
+export interface Submission {
+  readonly spec: JobSpec;
+  readonly model: ModelRecord;
+  readonly dataset: DatasetRecord | undefined;
+}
+
+/** What can be refused before a file is read. */
+export async function plannedSpec(raw: unknown, deps: Collaborators): Promise<JobSpec> {
+  const spec = planJob(raw, deps.stages);
+  if (spec.webhook) await deps.webhooks.check(spec.webhook.url);
+  return spec;
+}
+
+/**
+ * Take the files in, find what the spec names, and check that the job has the images it needs.
+ *
+ * @throws MODEL_NOT_FOUND · DATASET_NOT_FOUND · SPEC_INVALID · DATASET_REQUIRED · SPLIT_MISSING, and what inspection finds
+ */
+export async function prepare(
+  deps: Collaborators,
+  tenant: string,
+  spec: JobSpec,
+  files: ReceivedFiles,
+  signal: AbortSignal,
+): Promise<Submission> {
+  try {
+    refuseTwice(spec, files);
+    const model = files.model
+      ? (await takeModel(deps, tenant, files.model, signal)).record
+      : await namedModel(deps, tenant, spec.model, signal);
+    const dataset = files.dataset
+      ? (await takeDataset(deps, tenant, files.dataset, signal)).record
+      : await namedDataset(deps, tenant, spec.dataset);
+    checkImages(spec, deps.stages, dataset?.info.images);
+    const references = { model: model.id, ...(dataset && { dataset: dataset.id }) };
+    return { spec: { ...spec, ...references }, model, dataset };
+  } finally {
+    await discardAll(files);
+  }
+}
+
+const fault = (pointer: string, detail: string) =>
+  new ServiceError('SPEC_INVALID', { errors: [{ pointer, detail }] });
+
+/** A file and a name for the same thing: one of them would be ignored. */
+function refuseTwice(spec: JobSpec, files: ReceivedFiles): void {
+  for (const part of ['model', 'dataset'] as const) {
+    if (spec[part] !== undefined && files[part] && spec[part] !== files[part].upload.digest)
+      throw fault(`/${part}`, `is named in the spec and sent as the part '${part}': leave one out`);
+  }
+}
+
+async function namedModel(
+  deps: Collaborators,
+  tenant: string,
+  id: string | undefined,
+  signal: AbortSignal,
+): Promise<ModelRecord> {
+  if (id === undefined)
+    throw fault('/model', "is required: the id of an uploaded model, or the part 'model'");
+  if (!isDigest(id)) throw notADigest('/model', id);
+  const record = await findModel(deps, tenant, id, signal);
+  if (!record) throw new ServiceError('MODEL_NOT_FOUND', { id });
+  return record;
+}
+
+async function namedDataset(
+  { datasets }: Collaborators,
+  tenant: string,
+  id: string | undefined,
+): Promise<DatasetRecord | undefined> {
+  if (id === undefined) return undefined;
+  if (!isDigest(id)) throw notADigest('/dataset', id);
+  const record = await datasets.get(tenant, id);
+  if (!record) throw new ServiceError('DATASET_NOT_FOUND', { id });
+  return record;
+}
+
+const notADigest = (pointer: string, found: string) =>
+  fault(pointer, `is '${found}'; valid over HTTP is an id: sha256:<64 hex>`);
+
+/** The record that is queued. The webhook's own secret is kept beside it, sealed. */
+export async function queue(
+  { service, webhooks }: Collaborators,
+  tenant: string,
+  { spec, model }: Submission,
+): Promise<JobRecord> {
+  const { webhook } = spec;
+  const job: NewJob = {
+    id: newJobId(),
+    tenant,
+    spec,
+    name: model.name,
+    task: spec.task ?? model.info.task,
+    preprocess: resolvedPreprocess(spec, model),
+    webhook: webhook ? { url: webhook.url, events: webhook.events ?? [...WEBHOOK_DEFAULTS] } : null,
+  };
+  return service.submit(job, webhook?.secret ? webhooks.seal(webhook.secret) : '');
+}
+
+/** Known before the job runs where inspection has taken the model for the same task. */
+function resolvedPreprocess(spec: JobSpec, { info }: ModelRecord): Preprocess | null {
+  const found = 'preprocess' in info ? (info.preprocess as Preprocess | undefined) : undefined;
+  if (!found || (spec.task !== undefined && spec.task !== info.task)) return null;
+  return { ...found, ...spec.preprocess } as Preprocess;
+}

@@ -1,0 +1,100 @@
+/** @file Wait for a job to change, and follow what it says. */
+
+import type { StreamedEvent } from '../records/events.ts';
+import { type JobRecord, TERMINAL } from '../records/job-record.ts';
+import type { Collaborators } from './collaborators.ts';
+
+type Needs = Pick<Collaborators, 'service' | 'events'>;
+
+/** Longest wait of a request, in seconds. */
+export const LONGEST_WAIT = 60;
+
+/**
+ * Read the job again at each of its changes, until `enough` says so, time is up or the signal is aborted.
+ *
+ * @returns the job as it then stands; undefined: it is gone
+ */
+export async function waitForJob(
+  { service, events }: Needs,
+  job: JobRecord,
+  seconds: number,
+  signal: AbortSignal,
+  enough: (job: JobRecord) => boolean,
+): Promise<JobRecord | undefined> {
+  const until = Date.now() + 1000 * Math.min(seconds, LONGEST_WAIT);
+  const bell = new Bell();
+  const stop = events.watch(job.id, bell.ring);
+  try {
+    for (;;) {
+      const heard = bell.next(); // before reading, so that no change falls between
+      const now = await service.jobs.get(job.tenant, job.id);
+      const left = until - Date.now();
+      if (!now || enough(now) || left <= 0 || signal.aborted) return now;
+      await either(heard, left, signal);
+    }
+  } finally {
+    stop();
+  }
+}
+
+/**
+ * Events of a job after the given one as they come, to the terminal one of its latest attempt.
+ *
+ * @param after id of the last event that is known; '' is from the beginning
+ */
+export async function* eventsOf(
+  { service, events }: Needs,
+  { tenant, id }: JobRecord,
+  after: string,
+  signal: AbortSignal,
+): AsyncGenerator<StreamedEvent> {
+  let last = after;
+  let ended = false;
+  const bell = new Bell();
+  const stop = events.watch(id, bell.ring);
+  try {
+    while (!signal.aborted) {
+      const heard = bell.next();
+      const batch = await events.read(id, last);
+      for (const event of batch) {
+        yield event;
+        last = event.id;
+      }
+      if (batch.length > 0) continue;
+      if (ended) return;
+      const job = await service.jobs.get(tenant, id);
+      // Record and event are written in one step: once more, for what came between the two reads.
+      ended = !job || TERMINAL.has(job.status);
+      if (!ended) await either(heard, undefined, signal);
+    }
+  } finally {
+    stop();
+  }
+}
+
+/** Remembers a ring that came while nobody was waiting. */
+class Bell {
+  #rung = Promise.withResolvers<void>();
+
+  /** The next ring from now on. */
+  next(): Promise<void> {
+    this.#rung = Promise.withResolvers();
+    return this.#rung.promise;
+  }
+
+  ring = (): void => this.#rung.resolve();
+}
+
+async function either(
+  heard: Promise<void>,
+  milliseconds: number | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  const leave = () => aborted.resolve();
+  const clock = milliseconds === undefined ? undefined : setTimeout(leave, milliseconds);
+  signal.addEventListener('abort', leave, { once: true });
+  await Promise.race([heard, aborted.promise]);
+  clearTimeout(clock);
+  signal.removeEventListener('abort', leave);
+}
