@@ -3,6 +3,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 
+import { ServiceError } from './contract/errors.ts';
 import { installAuth, type TenantKey } from './plugins/auth.ts';
 import { installJson } from './plugins/bodies.ts';
 import { malformedHttp } from './plugins/client-errors.ts';
@@ -53,12 +54,16 @@ export async function buildApp(deps: Collaborators, options: AppOptions) {
     clientErrorHandler: malformedHttp,
     routerOptions: { maxParamLength: 200 },
     requestIdHeader: 'x-request-id',
-    return503OnClosing: false,
-    forceCloseConnections: true,
+    return503OnClosing: false, // ours is a problem document
   }).withTypeProvider<TypeBoxTypeProvider>();
   installValidation(app);
   installJson(app);
   await installSecurityHeaders(app);
+  app.addHook('onRequest', async (request, reply) => {
+    if (!deps.closing.aborted || request.routeOptions.config.key === 'nobody') return;
+    reply.header('connection', 'close');
+    throw new ServiceError('SHUTTING_DOWN', {});
+  });
   if (options.apiKeys.length === 0) installSameMachineOnly(app, options.anyHost);
   await installRateLimit(app, options.rateLimit);
   installAuth(app, options.apiKeys);

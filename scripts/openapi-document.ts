@@ -1,0 +1,15 @@
+/** @file The OpenAPI document of the application: built over nothing, for no request is made. */
+
+import { buildApp } from '../src/app.ts';
+import type { StageDocument } from '../src/contract/stage-document.ts';
+import type { Collaborators } from '../src/routes/collaborators.ts';
+import { ownVersion } from '../src/version.ts';
+
+export async function openApiDocument(stages: StageDocument): Promise<object> {
+  const unused = { stages, closing: new AbortController().signal } as Collaborators;
+  const options = { apiKeys: [], anyHost: false, rateLimit: 1, version: ownVersion() };
+  const app = await buildApp(unused, options);
+  const document = app.swagger();
+  await app.close();
+  return JSON.parse(JSON.stringify(document));
+}

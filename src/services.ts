@@ -1,0 +1,117 @@
+/** @file Everything that the routes work with, over one Redis and one data folder. */
+
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+
+import type { Config } from './config.ts';
+import { readStageDocument } from './contract/stage-document.ts';
+import { Inspector } from './inspection/inspector.ts';
+import { BullJobQueue, everySoOften } from './queue/bullmq.ts';
+import { JobService } from './queue/job-service.ts';
+import { Datasets } from './records/datasets.ts';
+import { JobEvents } from './records/events.ts';
+import { TERMINAL } from './records/job-record.ts';
+import { Jobs } from './records/jobs.ts';
+import { Models } from './records/models.ts';
+import { Purges } from './records/purges.ts';
+import { connectRedis } from './records/redis.ts';
+import { Workers } from './records/workers.ts';
+import type { Collaborators } from './routes/collaborators.ts';
+import { openStore } from './storage/registry.ts';
+import { Uploads } from './storage/uploads.ts';
+import { purgeEnded, upkeep } from './upkeep.ts';
+import { sealFor } from './webhooks/seal.ts';
+import { Webhooks } from './webhooks/webhooks.ts';
+
+const UPKEEP_MS = 30_000;
+
+export interface Services {
+  readonly collaborators: Collaborators;
+  /** In the order that loses nothing: deliveries and upkeep first, connections last. */
+  close(): Promise<void>;
+}
+
+/** @param closing aborted when the server is about to stop */
+export async function openServices(
+  config: Config,
+  log: Logger,
+  closing: AbortSignal,
+): Promise<Services> {
+  const { redisPrefix: prefix, dataDir } = config;
+  const onError = told(log);
+  const connect = (role: Parameters<typeof connectRedis>[1]) =>
+    connectRedis(config.redisUrl, role, onError);
+  const redis = connect('request');
+  const subscriber = connect('subscriber');
+  const steady = connect('steady');
+  const waiting = connect('steady');
+
+  const jobs = new Jobs(redis, prefix);
+  const queue = new BullJobQueue(redis, prefix, onError);
+  const service = new JobService(jobs, queue);
+  const events = new JobEvents(redis, subscriber, jobs.keys);
+  void events.start().catch(onError);
+  const needs = {
+    jobs,
+    queue,
+    models: new Models(redis, prefix),
+    datasets: new Datasets(redis, prefix),
+    purges: new Purges(redis, prefix),
+    store: openStore(config),
+    uploads: new Uploads(dataDir),
+  };
+  const seal = await sealFor(config.secretKey, dataDir);
+  const allowPrivate = config.allowPrivateTargets;
+  const webhooks = new Webhooks({ jobs, redis, seal, allowPrivate });
+  const deliveries = webhooks.deliver({ jobs, prefix, redis: steady, waiting, onError });
+  const rounds = everySoOften(steady, prefix, UPKEEP_MS, () => upkeep(needs), onError);
+  const workers = new Workers(redis, prefix);
+
+  const purge = async (_tenant: string, id: string): Promise<void> => {
+    await needs.purges.add(id);
+    if (await purgeEnded(needs, id)) return;
+    const stop = events.watch(id, () => void again());
+    const again = async () => {
+      const job = await jobs.find(id).catch(() => undefined);
+      if (job && !TERMINAL.has(job.status)) return;
+      stop();
+      await purgeEnded(needs, id).catch(onError);
+    };
+  };
+
+  return {
+    collaborators: {
+      ...needs,
+      service,
+      events,
+      webhooks,
+      purge,
+      closing,
+      inspector: new Inspector({ scratch: join(dataDir, 'incoming') }),
+      stages: readStageDocument(),
+      limits: {
+        modelBytes: config.maxModelBytes,
+        datasetBytes: config.maxDatasetBytes,
+        freeBytes: config.minFreeBytes,
+      },
+      providers: async () => [...new Set((await workers.live()).map((w) => w.provider))],
+      pingRedis: () => redis.ping(),
+    },
+    async close() {
+      await Promise.allSettled([deliveries.close(), rounds.close()]);
+      await queue.close().catch(onError);
+      for (const connection of [redis, subscriber, steady, waiting]) connection.disconnect();
+    },
+  };
+}
+
+/** The same message once every ten seconds: a Redis that is away fails many times a second. */
+function told(log: Logger): (error: Error) => void {
+  const last = new Map<string, number>();
+  return (error) => {
+    const text = error.message || String((error as AggregateError).errors?.[0] ?? error);
+    if (Date.now() - (last.get(text) ?? 0) < 10_000) return;
+    last.set(text, Date.now());
+    log.warn({ error: text }, 'trouble (with Redis?), trying again');
+  };
+}
