@@ -4,9 +4,10 @@ import { ServiceError } from '../../src/contract/errors.ts';
 import { subgraphsOf } from './attributes.ts';
 import { type Graph, type Model, type Node, nodeLabel, Value } from './graph.ts';
 import { Names } from './names.ts';
+import { ElementTypes } from './normalize/element-types.ts';
 import { OPSET_CHANGES } from './normalize/registry.ts';
 import { Tensor } from './tensor.ts';
-import { makeTensor } from './values.ts';
+import { numbersAs } from './values.ts';
 
 /** The opset whose forms gradient rules and the axis algebra are written for. */
 export const CANONICAL_OPSET = 21;
@@ -17,9 +18,9 @@ export const NEWEST_OPSET = 25;
 /** What a change may add to the graph around its node. */
 export interface Rewrite {
   readonly graph: Graph;
-  /** A one-dimensional int64 constant. */
-  ints(node: Node, what: string, data: readonly number[]): Value;
-  /** A float constant of the element type that `like` has (float32 where that is unknown). */
+  /** An int64 constant, one-dimensional where no dims are given. */
+  ints(node: Node, what: string, data: readonly number[], dims?: readonly number[]): Value;
+  /** A constant of the element type that `like` has, as far as the file tells (float32 else). */
   floats(
     node: Node,
     what: string,
@@ -57,7 +58,17 @@ export function normalize(model: Model, opset = CANONICAL_OPSET): void {
     if (version > from && version <= opset) rewriteGraph(model.graph, changes, names);
   }
   model.opsets[''] = opset;
-  model.irVersion = Math.max(model.irVersion, irVersionOf(opset));
+  raiseIr(model, irVersionOf(opset));
+}
+
+/**
+ * Before IR 4 every constant had to be an input too, and was a constant all the same. From 4 on such an input may
+ * be set by whoever runs the model, and a runtime must not fold it: so those inputs go.
+ */
+function raiseIr(model: Model, irVersion: number): void {
+  if (model.irVersion < 4 && irVersion >= 4)
+    model.graph.inputs = model.graph.inputs.filter((v) => !v.constant);
+  model.irVersion = Math.max(model.irVersion, irVersion);
 }
 
 /** The IR version that came with an opset: runtimes refuse a newer opset under an older one. */
@@ -79,14 +90,14 @@ function rewriteGraph(
   changes: Readonly<Record<string, OpsetChange>>,
   names: Names,
 ): void {
-  const rewrite = rewriteFor(graph, names);
+  const rewrite = rewriteFor(graph, names, new ElementTypes(graph));
   graph.nodes = graph.nodes.flatMap((node) => {
     for (const inner of subgraphsOf(node)) rewriteGraph(inner, changes, names);
     return (node.domain === '' ? changes[node.op]?.(node, rewrite) : undefined) ?? [node];
   });
 }
 
-function rewriteFor(graph: Graph, names: Names): Rewrite {
+function rewriteFor(graph: Graph, names: Names, types: ElementTypes): Rewrite {
   const constant = (node: Node, what: string, tensor: Tensor) => {
     const stem = `${node.outputs.find((y) => y)?.name ?? node.op}/${what}`;
     const value = new Value(
@@ -99,17 +110,10 @@ function rewriteFor(graph: Graph, names: Names): Rewrite {
   };
   return {
     graph,
-    ints: (node, what, data) => constant(node, what, Tensor.int64([data.length], data)),
-    floats: (node, what, dims, data, like) => {
-      const dtype = like?.type?.kind === 'tensor' ? like.type.dtype : 'float32';
-      if (dtype !== 'float32' && dtype !== 'float64' && dtype !== 'int32' && dtype !== 'int64') {
-        throw new ServiceError('MODEL_INVALID', {
-          where: `node '${nodeLabel(node)}'`,
-          why: `its attribute cannot become a constant of type ${dtype}`,
-        });
-      }
-      return constant(node, what, makeTensor(dtype, dims, data));
-    },
+    ints: (node, what, data, dims = [data.length]) =>
+      constant(node, what, Tensor.int64(dims, data)),
+    floats: (node, what, dims, data, like) =>
+      constant(node, what, numbersAs(like ? types.of(like) : 'float32', dims, data)),
     value: (node, what) =>
       new Value(names.fresh(`${node.outputs.find((y) => y)?.name ?? node.op}/${what}`)),
     refuse: (node, why) => {

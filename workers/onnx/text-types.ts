@@ -4,14 +4,7 @@ import { byteLength, type DType } from './dtype.ts';
 import type { Dim, TensorType } from './graph.ts';
 import { Tensor } from './tensor.ts';
 import { isPlainWord, type Tokens } from './text-tokens.ts';
-import {
-  bfloatToNumber,
-  isNumeric,
-  makeTensor,
-  numbersOf,
-  numberToHalf,
-  valuesOf,
-} from './values.ts';
+import { isNumeric, numbersAs, numbersOf, valuesOf } from './values.ts';
 
 /** ONNX's words for element types, where they differ from ours. */
 const WORDS: Readonly<Partial<Record<DType, string>>> = { float32: 'float', float64: 'double' };
@@ -78,22 +71,10 @@ export function parseElements(tokens: Tokens, { dtype, shape }: TensorType): Ten
   }
   if (isNumeric(dtype) || /^b?float16$/.test(dtype)) {
     if (words.length !== size) tokens.fail(`${size} elements before this`);
-    return fromNumbers(dtype, dims, words.map(parseNumber));
+    return numbersAs(dtype, dims, words.map(parseNumber));
   }
   const bytes = Uint8Array.from(Buffer.from(words[0] ?? '', 'hex'));
   if (bytes.length !== byteLength(dtype, size))
     tokens.fail(`${byteLength(dtype, size)} bytes in hex`);
   return new Tensor(dtype, dims, bytes);
-}
-
-function fromNumbers(dtype: DType, dims: readonly number[], numbers: readonly number[]): Tensor {
-  if (isNumeric(dtype)) return makeTensor(dtype, dims, numbers);
-  const toBits = dtype === 'float16' ? numberToHalf : bfloatBits;
-  return new Tensor(dtype, dims, new Uint8Array(Uint16Array.from(numbers, toBits).buffer));
-}
-
-/** Numbers that are bfloat16 already: their upper half. */
-function bfloatBits(x: number): number {
-  const bits = new Uint32Array(Float32Array.of(x).buffer)[0]! >>> 16;
-  return Object.is(bfloatToNumber(bits), x) || Number.isNaN(x) ? bits : bits + 1;
 }

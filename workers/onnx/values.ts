@@ -1,5 +1,6 @@
 /** @file Tensors as numbers, and numbers as tensors. */
 
+import { ServiceError } from '../../src/contract/errors.ts';
 import type { DType } from './dtype.ts';
 import { bytesOf, Tensor } from './tensor.ts';
 
@@ -67,6 +68,23 @@ export function makeTensor(
   return new Tensor(dtype, dims, bytesOf(Type.from(numbers)));
 }
 
+/** A tensor of any type that holds numbers: also float16 and bfloat16, rounded to nearest. */
+export function numbersAs(
+  dtype: DType,
+  dims: readonly number[],
+  numbers: readonly number[],
+): Tensor {
+  if (isNumeric(dtype)) return makeTensor(dtype, dims, numbers);
+  if (dtype === 'float16' || dtype === 'bfloat16') {
+    const toBits = dtype === 'float16' ? numberToHalf : numberToBfloat;
+    return new Tensor(dtype, dims, bytesOf(Uint16Array.from(numbers, toBits)));
+  }
+  throw new ServiceError('MODEL_INVALID', {
+    where: 'a constant',
+    why: `numbers cannot be stored as ${dtype}`,
+  });
+}
+
 /** IEEE 754 binary16. */
 export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
@@ -96,6 +114,14 @@ function roundEven(x: number): number {
   const down = Math.floor(x);
   const rest = x - down;
   return rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? down + 1 : down;
+}
+
+/** Upper half of the float32, rounded to nearest, ties to even. */
+export function numberToBfloat(x: number): number {
+  scratch.setFloat32(0, x);
+  const bits = scratch.getUint32(0);
+  if (Number.isNaN(x)) return 0x7fc0;
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
 }
 
 export function bfloatToNumber(bits: number): number {

@@ -87,3 +87,11 @@ export const splitCount: OpsetChange = (node) => {
   if (node.inputs[1] === undefined) node.attributes['num_outputs'] = int(node.outputs.length);
   return undefined;
 };
+
+/** DFT 20: axis, whose default was 1. */
+export const dftAxis: OpsetChange = (node, { ints }) => {
+  const axis = ints(node, 'axis', [intOf(node, 'axis', 1)], []);
+  drop(node, 'axis');
+  node.inputs = [node.inputs[0], node.inputs[1], axis];
+  return undefined;
+};

@@ -3,7 +3,7 @@
 import { int, intOf } from '../attributes.ts';
 import type { Node } from '../graph.ts';
 import type { OpsetChange } from '../normalize.ts';
-import { floatsOf, makeTensor } from '../values.ts';
+import { numbersOf } from '../values.ts';
 
 /** BatchNormalization 9 lost `spatial`; 0 (statistics per position) has no counterpart. */
 export const spatial: OpsetChange = (node, { refuse }) => {
@@ -33,18 +33,12 @@ export const groupScale: OpsetChange = (node: Node, { floats, refuse }) => {
         node,
         'GroupNormalization before opset 21 needs constant scale and bias and a known number of channels',
       );
-    const perGroup = floatsOf(tensor);
-    const each = channels / groups;
-    const data = Array.from({ length: channels }, (_, c) => perGroup[Math.floor(c / each)]!);
-    if (tensor.dtype !== 'float32' && tensor.dtype !== 'float64')
-      return refuse(node, `GroupNormalization of ${tensor.dtype} before opset 21 is not rewritten`);
-    node.inputs[i] = floats(
-      node,
-      i === 1 ? 'scale' : 'bias',
-      [channels],
-      [...floatsOf(makeTensor(tensor.dtype, [channels], data))],
-      node.inputs[i],
+    const perGroup = numbersOf(tensor);
+    const data = Array.from(
+      { length: channels },
+      (_, c) => perGroup[Math.floor((c * groups) / channels)]!,
     );
+    node.inputs[i] = floats(node, i === 1 ? 'scale' : 'bias', [channels], data, node.inputs[i]);
   }
   return undefined;
 };

@@ -3,14 +3,30 @@
 import type { OpsetChange } from '../normalize.ts';
 import * as inputs from './attributes-to-inputs.ts';
 import * as batchNorm from './batch-normalization.ts';
+import * as modes from './modes.ts';
 import * as resize from './resize.ts';
 import * as softmax from './softmax.ts';
 
 /** Version → op → change, in rising order of versions. */
 export const OPSET_CHANGES: readonly (readonly [number, Readonly<Record<string, OpsetChange>>])[] =
   [
-    [9, { BatchNormalization: batchNorm.spatial, Upsample: resize.upsampleScales }],
-    [10, { Slice: inputs.slice, TopK: inputs.topK, Upsample: resize.upsampleToResize }],
+    [
+      9,
+      {
+        BatchNormalization: batchNorm.spatial,
+        Scan: modes.scanBatch,
+        Upsample: resize.upsampleScales,
+      },
+    ],
+    [
+      10,
+      {
+        Dropout: modes.dropoutMask,
+        Slice: inputs.slice,
+        TopK: inputs.topK,
+        Upsample: resize.upsampleToResize,
+      },
+    ],
     [11, { Clip: inputs.clip, Pad: inputs.pad, Resize: resize.resize10, Scatter: inputs.scatter }],
     [12, { Dropout: inputs.dropout }],
     [
@@ -26,6 +42,7 @@ export const OPSET_CHANGES: readonly (readonly [number, Readonly<Record<string, 
       },
     ],
     [14, { BatchNormalization: batchNorm.outputs }],
+    [16, { RoiAlign: modes.roiAlign }],
     [
       18,
       {
@@ -41,5 +58,6 @@ export const OPSET_CHANGES: readonly (readonly [number, Readonly<Record<string, 
         Split: inputs.splitCount,
       },
     ],
+    [20, { DFT: inputs.dftAxis, GridSample: modes.gridSample }],
     [21, { GroupNormalization: batchNorm.groupScale }],
   ];
