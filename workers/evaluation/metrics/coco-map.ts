@@ -106,7 +106,7 @@ function curveAt(ranked: Ranked, t: number, positives: number) {
       else wrong++;
     }
     recall.push(right / positives);
-    precision.push(right / (wrong + right + Number.EPSILON));
+    precision.push(right === 0 ? 0 : right / (wrong + right));
   }
   for (let i = precision.length - 1; i > 0; i--)
     if (precision[i]! > precision[i - 1]!) precision[i - 1] = precision[i]!;
