@@ -36,6 +36,12 @@ export const foldConstants: Pass = {
   },
 };
 
+/** The same without what shapes say: the result still fits any input size. */
+export const foldConstantNodes: Pass = {
+  summary: 'compute what depends on constants only',
+  run: foldNodes,
+};
+
 /** Shape, Size and single entries of a Shape, where types know them. */
 function foldShapes(graph: Graph): number {
   const producers = new Map(graph.nodes.flatMap((n) => n.outputs.map((y) => [y, n] as const)));

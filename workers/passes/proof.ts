@@ -133,13 +133,19 @@ export class Proof {
   }
 }
 
-/** A copy whose float32 constants of more than one element are each off by about a unit in the last place. */
+/** Ops whose constants are numbers to compute with: those of others say where and how much (Resize, Pad, TopK). */
+const COMPUTING =
+  /^(Conv|ConvTranspose|Gemm|MatMul|Add|Sub|Mul|Div|PRelu|(Batch|Instance|Layer|Group|RMS)Normalization)$/;
+
+/** A copy whose float32 weights are each off by about a unit in the last place. */
 function roundedWeights(model: Model): Model {
   const copy = cloneModel(model);
   const rng = random(1);
+  const index = new GraphIndex(copy.graph);
   for (const value of copy.graph.initializers) {
     const tensor = value.constant;
     if (tensor?.dtype !== 'float32' || tensor.size < 2) continue;
+    if (!index.uses(value).every(({ node }) => COMPUTING.test(node.op))) continue;
     const rounded = floatsOf(tensor).map(
       (w) => w * (1 + (rng.uniform() < 0.5 ? -1 : 1) * 2 ** -23),
     );

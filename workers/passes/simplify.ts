@@ -3,7 +3,7 @@
 import { ServiceError } from '../../src/contract/errors.ts';
 import { checkModel } from '../onnx/check.ts';
 import { cloneModel } from '../onnx/clone.ts';
-import type { Graph, Model, Value, ValueType } from '../onnx/graph.ts';
+import type { Graph, Model, ValueType } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { sortNodes } from '../onnx/topological.ts';
 import { writeModel } from '../onnx/write.ts';
@@ -49,6 +49,8 @@ export interface Simplified {
 const MOST_ROUNDS = 12;
 /** Share of the constants' bytes that folding may add. */
 const ALLOWANCE = 0.01;
+/** Bytes it may add where the file may grow. */
+const GROWTH = 2 ** 24;
 
 /**
  * Rewrite a model into a smaller one that computes the same: all passes in order, again until a round changes nothing.
@@ -60,8 +62,10 @@ const ALLOWANCE = 0.01;
  * @throws MODEL_CANNOT_RUN the runtime refuses the model as it came
  */
 export async function simplify(model: Model, options: SimplifyOptions = {}): Promise<Simplified> {
-  const generous = await attempt(model, options, ALLOWANCE);
-  if (options.mayGrow || generous.bytes.after <= generous.bytes.before) return generous;
+  const weights = model.graph.initializers.reduce((n, v) => n + (v.constant?.bytes.length ?? 0), 0);
+  if (options.mayGrow) return attempt(model, options, GROWTH);
+  const generous = await attempt(model, options, ALLOWANCE * weights);
+  if (generous.bytes.after <= generous.bytes.before) return generous;
   const strict = await attempt(model, options, 0);
   if (strict.bytes.after <= strict.bytes.before) return strict;
   const { before } = strict.bytes;
@@ -92,11 +96,11 @@ class Run {
   readonly #declined = new Map<string, { pass: string; where: string; why: string }>();
   #model: Model;
 
-  constructor(given: Model, options: SimplifyOptions, share: number) {
+  constructor(given: Model, options: SimplifyOptions, allowance: number) {
     this.#given = given;
     this.#model = cloneModel(given);
     this.#options = options;
-    this.#allowance = share * given.graph.initializers.reduce((n, v) => n + bytesOf(v), 0);
+    this.#allowance = allowance;
   }
 
   async toEnd(): Promise<Simplified> {
@@ -203,8 +207,6 @@ function leaveTypesToInference(graph: Graph, given: Graph): number {
   }
   return dropped;
 }
-
-const bytesOf = (v: Value) => v.constant?.bytes.length ?? 0;
 
 const describe = ({ error, value, part }: Verdict) =>
   `'${value}' differs by ${error.toExponential(1)} of its scale at ${part}`;

@@ -1,8 +1,11 @@
+/** @file The stages, one line each. `npm run openapi` publishes their options. */
+
 import { quantize } from './quantize.ts';
+import { simplify } from './simplify.ts';
 import type { Stage } from './stage.ts';
 
-/** Every stage of compression. One line each; `npm run openapi` publishes their options. */
 export const STAGES = {
+  simplify,
   quantize,
 } as const satisfies Record<string, Stage>;
 
