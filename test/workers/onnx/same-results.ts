@@ -29,6 +29,23 @@ export function sameAnswer(a: Answer, b: Answer): boolean {
   return isDeepStrictEqual(raw(a.outputs), raw(b.outputs));
 }
 
+/** Largest difference between two answers, each output relative to its largest value; infinite where they cannot be compared. */
+export function relativeError(a: Answer, b: Answer): number {
+  if ('refused' in a || 'refused' in b) return sameAnswer(a, b) ? 0 : Number.POSITIVE_INFINITY;
+  if (sameAnswer(a, b)) return 0;
+  const errors = Object.entries(a.outputs).map(([name, { data }]) => {
+    const other = b.outputs[name]?.data;
+    if (other?.length !== data.length) return Number.POSITIVE_INFINITY;
+    let [worst, scale] = [0, 0];
+    for (let i = 0; i < data.length; i++) {
+      worst = Math.max(worst, Math.abs(Number(data[i]) - Number(other[i])));
+      scale = Math.max(scale, Math.abs(Number(data[i])));
+    }
+    return worst / (scale || 1);
+  });
+  return Math.max(...errors);
+}
+
 const raw = (outputs: Outputs) =>
   Object.fromEntries(
     Object.entries(outputs).map(([name, { dtype, dims, data }]) => [
