@@ -70,4 +70,7 @@ function tell({ exit, code, detail }: ReturnType<typeof failureOf>, json: boolea
   return exit;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+const exit = await main(process.argv.slice(2));
+// serve and worker go on until they are told to stop; what failed must not linger on an open connection.
+if (exit === EXIT.done) process.exitCode = exit;
+else process.exit(exit);
