@@ -7,7 +7,7 @@ import { inferTypes } from '../runtime/infer-types.ts';
 import { randomInputs } from '../runtime/random-inputs.ts';
 import { openSession } from '../runtime/session.ts';
 import { liftConstants } from './constants.ts';
-import { foldConstantNodes } from './fold-constants.ts';
+import { foldConstantNodes, foldConstants } from './fold-constants.ts';
 import { Proof } from './proof.ts';
 import { type Axis, atom, refuse } from './resize/axes.ts';
 import { type ResizedConstant, resizeModel } from './resize/resize.ts';
@@ -115,12 +115,28 @@ async function resizeStatic(model: Model, plan: Plan, cost: Cost) {
     mayGrow: true,
     passes: { liftConstants, foldConstantNodes },
   });
-  await inferTypes(folded);
+  await inferAll(folded, cost);
   const proof = await Proof.of(folded, { seed: cost.seed ?? 0, threads: cost.threads ?? 1 });
   const resized = cloneModel(folded);
   const constants = await walk(resized, (v, i) => plan.get(v.name)?.[i], cost);
   await proveWayBack(resized, folded, proof, cost);
   return { resized, constants };
+}
+
+/** Types of all values, those included that the runtime knows only once the computations with shapes are folded. */
+async function inferAll(model: Model, cost: Cost): Promise<void> {
+  await inferTypes(model);
+  const values = model.graph.nodes.flatMap((n) => n.outputs.filter((y) => y !== undefined));
+  if (values.every((v) => isClosed(shapeOf(v)))) return;
+  const { model: folded } = await simplify(model, {
+    ...cost,
+    mayGrow: true,
+    passes: { foldConstants },
+  });
+  await inferTypes(folded);
+  const made = folded.graph.nodes.flatMap((n) => n.outputs);
+  const known = new Map([...made, ...folded.graph.initializers].map((v) => [v?.name, v?.type]));
+  for (const v of values) if (!isClosed(shapeOf(v))) v.type = known.get(v.name) ?? v.type;
 }
 
 /** Change sizes of inputs in place, from those their types hold to those `wanted` names. */
@@ -151,7 +167,7 @@ async function proveWayBack(resized: Model, given: Model, proof: Proof, cost: Co
   const back = cloneModel(resized);
   const old = new Map(given.graph.inputs.map((v) => [v.name, shapeOf(v) ?? []]));
   try {
-    await inferTypes(back);
+    await inferAll(back, cost);
     await walk(back, (v, i) => old.get(v.name)?.[i], cost);
   } catch (error) {
     if (error instanceof ServiceError && error.code === 'INPUT_SHAPE_UNSUPPORTED') return;
@@ -187,15 +203,26 @@ async function declare(model: Model, plan: Plan): Promise<void> {
     for (const y of node.outputs) if (y && !declared.has(y)) y.type = undefined;
 }
 
-/** Every output must come out, and be finite, at the new shape. */
+const isClosed = (shape: readonly Dim[] | undefined) =>
+  shape?.every((d) => typeof d === 'number') ?? false;
+
+/**
+ * Every output must come out, and be a number, at the new shape. Where all inputs are fixed the sizes that came out are the
+ * outputs' sizes.
+ */
 async function tryOut(model: Model, { seed = 0, threads = 1 }: Cost): Promise<void> {
   try {
     const session = await openSession(model, { threads, optimize: 'disabled' });
     const outputs = await session.run(randomInputs(model, seed));
     await session.release();
-    for (const [name, { data }] of Object.entries(outputs))
+    const isFixed = model.graph.inputs.every((v) => v.constant || isClosed(shapeOf(v)));
+    for (const value of model.graph.outputs) {
+      const { data, dims } = outputs[value.name]!;
       for (const x of data)
-        if (Number.isNaN(Number(x))) refuse(`output '${name}'`, 'it is NaN at the new shape');
+        if (Number.isNaN(Number(x))) refuse(`output '${value.name}'`, 'it is NaN at the new shape');
+      if (isFixed && value.type?.kind === 'tensor' && !isClosed(value.type.shape))
+        value.type = { ...value.type, shape: dims };
+    }
   } catch (error) {
     throw asRefusal(error, 'at run time');
   }

@@ -80,10 +80,7 @@ class Walk {
   }
 
   async step(node: Node): Promise<void> {
-    const touched = node.inputs.some(
-      (v) => v && (this.#data.has(v) || this.#axes.get(v)?.some(isChanged)),
-    );
-    if (!touched) return;
+    if (!this.#concerns(node)) return;
     this.#refuseScalars(node);
     const followed = this.#adapt(node);
     const results = await this.#run(node);
@@ -102,6 +99,14 @@ class Walk {
       const fits = i === 0 && followed && `${sizesOf(followed, 'now')}` === `${now}`;
       this.#know(y, fits ? followed : followAxes(node, x, { old, now }, i));
     }
+  }
+
+  /** Whether a node sees a changed axis, or computes with sizes (those that stay are wanted too). */
+  #concerns(node: Node): boolean {
+    return (
+      (node.op === 'Shape' && node.domain === '') ||
+      node.inputs.some((v) => v && (this.#data.has(v) || this.#axes.get(v)?.some(isChanged)))
+    );
   }
 
   /** Apply the op's rule. @returns the axes of the first output, where the rule told them */
