@@ -87,7 +87,6 @@ async function runStages(
   for (const planned of job.plan) {
     job.measuring.signal.throwIfAborted();
     at.stage = planned.stage.name;
-    tellStarted(job, planned);
     const { report, ...made } = await runStage(planned, last.file, job, reference);
     const tell = job.progress.next('measuring latency');
     const { inputSize } = job.binding;
@@ -99,10 +98,6 @@ async function runStages(
   }
   at.stage = null;
   return { reports, last, speed };
-}
-
-function tellStarted({ emit }: Job, { index, stage }: PlannedStage): void {
-  emit({ type: 'stage', index, stage: stage.name, status: 'running' });
 }
 
 function tellFinished(job: Job, { index, stage }: PlannedStage, report: StageReport): void {

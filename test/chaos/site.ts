@@ -19,7 +19,7 @@ import { connectRedis } from '../../src/records/redis.ts';
 import { DiskStore } from '../../src/storage/disk.ts';
 import { openDataset } from '../../workers/data/open.ts';
 import { type TestRedis, testRedis } from '../helpers/redis.ts';
-import { colourFolder } from '../workers/job/tiny.ts';
+import { colourFolder, tinyBytes } from '../workers/job/tiny.ts';
 
 export const TENANT = 'tests';
 
@@ -37,6 +37,7 @@ export class Site {
   readonly #connection;
   readonly #queue: BullJobQueue;
   readonly #workers = new Set<ChildProcess>();
+  readonly #colours = new Map<number, string>();
 
   private constructor(redis: TestRedis) {
     this.redis = redis;
@@ -53,15 +54,19 @@ export class Site {
     return new Site(await testRedis());
   }
 
-  async close(): Promise<void> {
+  async killWorkers(): Promise<void> {
     for (const worker of this.#workers) await kill(worker, 'SIGKILL');
+  }
+
+  async close(): Promise<void> {
+    await this.killWorkers();
     await this.#queue.close();
     this.#connection.disconnect();
     await this.redis.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** A worker process of its own. @returns once it takes jobs */
+  /** A worker process of its own. */
   worker(env: Readonly<Record<string, string>> = {}): ChildProcess {
     const worker = spawn(process.execPath, ['workers/main.ts'], {
       stdio: ['ignore', 'inherit', 'inherit'],
@@ -90,11 +95,14 @@ export class Site {
 
   /** Colours in class folders, as a tar. @param images per class @returns its id */
   async colours(images = 6): Promise<string> {
+    const known = this.#colours.get(images);
+    if (known) return known;
     const folder = await colourFolder(join(this.folder, `colours-${images}`), images);
     const { id } = await openDataset(folder);
     const file = join(this.folder, 'upload.tar');
     execFileSync('tar', ['-cf', file, '-C', folder, '.']);
     await this.datasets.add(TENANT, (await this.#entry(id, file)) as DatasetRecord);
+    this.#colours.set(images, id);
     return id;
   }
 
@@ -105,6 +113,16 @@ export class Site {
 
   submit(spec: JobSpec): Promise<JobRecord> {
     return this.service.submit({ id: newJobId(), tenant: TENANT, spec });
+  }
+
+  /** Two stages, the second long enough to be interrupted. */
+  async longJob(spec: Partial<JobSpec> = {}): Promise<JobRecord> {
+    return this.submit({
+      model: await this.model(tinyBytes()),
+      dataset: await this.colours(60),
+      stages: [{ stage: 'simplify' }, { stage: 'quantize', images: 180 } as never],
+      ...spec,
+    });
   }
 
   /** The job once it is as wanted. @throws Error with what it was instead, after `seconds` */
@@ -153,3 +171,6 @@ export function alive(pid: number): boolean {
     return false;
   }
 }
+
+export const inSecondStage = ({ stages }: JobRecord) =>
+  stages[0]!.status === 'finished' && stages[1]!.status === 'running';

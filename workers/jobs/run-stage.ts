@@ -33,7 +33,7 @@ export interface StageOutcome {
 }
 
 /**
- * A stage whose result is kept under the same key is not run again.
+ * A stage whose result is kept under the same key is not run again, and not told as started either.
  *
  * @param reference what the job's input model says of the images: agreement is measured against it
  */
@@ -119,7 +119,7 @@ function provenance({ index }: PlannedStage, { source, binding, plan }: Job): Pr
 
 /** The stage itself, with everything that it was promised and everything that it promises. */
 async function work(
-  { stage, options }: PlannedStage,
+  { index, stage, options }: PlannedStage,
   input: ModelFile,
   warnings: string[],
   job: Job,
@@ -127,6 +127,7 @@ async function work(
   const scratch = jobFiles(job.folder).scratch;
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
+  job.emit({ type: 'stage', index, stage: stage.name, status: 'running' });
   const tell = job.progress.next(stage.name);
   try {
     stage.prepare?.(input.read(), options);

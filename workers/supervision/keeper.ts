@@ -111,7 +111,8 @@ function stageStarted(job: JobRecord, { index }: StageEvent): Partial<JobRecord>
 function stageFinished(job: JobRecord, event: Finished, checkpoint: string): Partial<JobRecord> {
   const { index, input, output, report } = event;
   const { metrics = {} } = (report['after'] ?? {}) as { metrics?: Record<string, number> };
-  const finishedAt = new Date().toISOString();
+  // What an earlier attempt finished keeps its time.
+  const finishedAt = (event.resumed && job.stages[index]?.finishedAt) || new Date().toISOString();
   return {
     stages: edit(job, index, {
       status: 'finished',
