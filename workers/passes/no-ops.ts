@@ -22,6 +22,10 @@ function sameShape(node: Node): boolean {
 const isConstant = (v: Value | undefined, test: (numbers: number[]) => boolean) =>
   v?.constant !== undefined && test(numbersOf(v.constant));
 
+/** The other operand is `neutral` throughout, and does not widen the result. */
+const isNeutral = (neutral: number) => (node: Node) =>
+  sameShape(node) && isConstant(node.inputs[1], (c) => c.every((x) => x === neutral));
+
 /** Op → whether the node returns its first input unchanged. */
 const NO_OPS: Readonly<Record<string, (node: Node) => boolean>> = {
   Identity: () => true,
@@ -43,6 +47,11 @@ const NO_OPS: Readonly<Record<string, (node: Node) => boolean>> = {
     (n.inputs[4] === undefined || isConstant(n.inputs[4], (s) => s.every((x) => x > 0))),
   Pad: (n) => isConstant(n.inputs[1], (p) => p.every((x) => x === 0)),
   Tile: (n) => isConstant(n.inputs[1], (r) => r.every((x) => x === 1)),
+  Add: isNeutral(0),
+  Sub: isNeutral(0),
+  Mul: isNeutral(1),
+  Div: isNeutral(1),
+  Pow: isNeutral(1),
   Concat: (n) => n.inputs.length === 1,
   Sum: (n) => n.inputs.length === 1,
   Mean: (n) => n.inputs.length === 1,
@@ -52,7 +61,8 @@ const NO_OPS: Readonly<Record<string, (node: Node) => boolean>> = {
 
 /** Nodes that return what they are given. */
 export const dropNoOps: Pass = {
-  summary: 'remove Identity, Dropout and reshapes, casts, slices, pads that change nothing',
+  summary:
+    'remove Identity, Dropout and reshapes, casts, slices, pads, factors that change nothing',
   run: ({ graph }: Model) => {
     const going = graph.nodes.filter((n) => n.domain === '' && (NO_OPS[n.op]?.(n) ?? false));
     return going.filter((node) => bypass(graph, node)).length;

@@ -7,39 +7,49 @@ import { isNumeric, makeTensor, numberToHalf, valuesOf } from '../onnx/values.ts
 import { type Random, random } from './random.ts';
 import type { Feed } from './session.ts';
 
-/** Side of an image whose size the model leaves open: a multiple of 32 and of 7, as most networks ask. */
-const OPEN_SIDE = 224;
+/** Sizes for axes that a model leaves open. */
+export interface OpenSizes {
+  readonly batch: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Multiples of 32 and of 7, as most networks ask. */
+const OPEN: OpenSizes = { batch: 1, height: 224, width: 224 };
+
 /** Control points of a random picture along each side. */
 const KNOTS = 9;
 
 /**
- * Seeded feeds for every input that has no default. Open dimensions become 1, sides of images 224; pictures
+ * Seeded feeds for every input that has no default. Open axes of pictures become batch, height and width of `open`
+ * (1, 224, 224), other open axes the batch; pictures
  * (float [N, C, H, W] or [N, H, W, C]) are smooth and lie in 0…1 with a little noise, other floats are normal.
  *
  * @throws SHAPE_UNKNOWN an input says nothing of its rank
  */
-export function randomInputs(model: Model, seed: number): Record<string, Feed> {
+export function randomInputs(model: Model, seed: number, open = OPEN): Record<string, Feed> {
   const rng = random(seed);
   return Object.fromEntries(
-    model.graph.inputs.filter((v) => !v.constant).map((v) => [v.name, randomInput(v, rng)]),
+    model.graph.inputs.filter((v) => !v.constant).map((v) => [v.name, randomInput(v, rng, open)]),
   );
 }
 
-function randomInput(value: Value, rng: Random): Feed {
+function randomInput(value: Value, rng: Random, open: OpenSizes): Feed {
   const type = value.type;
   if (type?.kind !== 'tensor' || !type.shape)
     throw new ServiceError('SHAPE_UNKNOWN', { value: value.name, shape: 'no shape is declared' });
-  const dims = closed(type.shape);
+  const dims = closed(type.shape, open);
   return { dtype: type.dtype, dims, data: fill(type.dtype, dims, rng) };
 }
 
 /** Sizes for the dimensions that a model leaves open. */
-export function closed(shape: readonly Dim[]): number[] {
+export function closed(shape: readonly Dim[], open = OPEN): number[] {
   const channels = channelAxis(shape);
   return shape.map((d, axis) => {
     if (typeof d === 'number' && d >= 0) return d;
-    if (channels === undefined || axis === 0) return 1;
-    return axis === channels ? 3 : OPEN_SIDE;
+    if (channels === undefined || axis === 0) return open.batch;
+    if (axis === channels) return 3;
+    return axis === (channels === 1 ? 2 : 1) ? open.height : open.width;
   });
 }
 
