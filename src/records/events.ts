@@ -65,51 +65,8 @@ export class JobEvents {
     };
   }
 
-  /**
-   * Events from `after` on, as they come, until the signal is aborted. The caller stops at the terminal one.
-   * Ends by itself only then.
-   */
-  async *follow(job: string, after: string, signal: AbortSignal): AsyncGenerator<StreamedEvent> {
-    let last = after;
-    const bell = new Bell(signal);
-    const stop = this.watch(job, () => bell.ring());
-    try {
-      while (!signal.aborted) {
-        const events = await this.read(job, last);
-        for (const event of events) {
-          yield event;
-          last = event.id;
-        }
-        if (events.length === 0) await bell.rung();
-      }
-    } finally {
-      stop();
-    }
-  }
-
   #wake(job: string): void {
     for (const wake of this.#watchers.get(job) ?? []) wake();
-  }
-}
-
-/** Remembers a ring that came while nobody was waiting. */
-class Bell {
-  #rang = false;
-  #waiting: (() => void) | undefined;
-
-  constructor(signal: AbortSignal) {
-    signal.addEventListener('abort', () => this.ring(), { once: true });
-  }
-
-  ring(): void {
-    this.#rang = true;
-    this.#waiting?.();
-  }
-
-  async rung(): Promise<void> {
-    if (!this.#rang) await new Promise<void>((resolve) => (this.#waiting = resolve));
-    this.#rang = false;
-    this.#waiting = undefined;
   }
 }
 

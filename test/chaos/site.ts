@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startRedis } from '../../scripts/redis.mjs';
 import { newJobId } from '../../src/contract/ids.ts';
 import type { JobSpec } from '../../src/contract/job.ts';
 import { BullJobQueue } from '../../src/queue/bullmq.ts';
@@ -28,7 +29,7 @@ const QUICK = { LATHE_LOCK_SECONDS: '2', LATHE_GRACE_SECONDS: '1', LATHE_LOG_LEV
 
 export class Site {
   readonly folder = mkdtempSync(join(tmpdir(), 'lathe-site-'));
-  readonly redis: TestRedis;
+  redis: TestRedis;
   readonly store: DiskStore;
   readonly jobs: Jobs;
   readonly service: JobService;
@@ -52,6 +53,32 @@ export class Site {
 
   static async open(): Promise<Site> {
     return new Site(await testRedis());
+  }
+
+  /** With a Redis whose data outlive its process, so that it can go and come back. */
+  static async openMortal(): Promise<Site> {
+    const dir = mkdtempSync(join(tmpdir(), 'lathe-redis-'));
+    const server = await startRedis({ dir });
+    const stop = async () => {
+      await server.stop();
+      rmSync(dir, { recursive: true, force: true });
+    };
+    return new Site({ url: server.url, prefix: 'lathe', server, stop });
+  }
+
+  /** Take Redis away, keeping its data. @returns how to bring it back on the same port */
+  async stopRedis(): Promise<() => Promise<void>> {
+    const { server, prefix } = this.redis;
+    const { port, dir } = server!;
+    await server!.stop();
+    return async () => {
+      const back = await startRedis({ port, dir });
+      const stop = async () => {
+        await back.stop();
+        rmSync(dir, { recursive: true, force: true });
+      };
+      this.redis = { url: back.url, prefix, server: back, stop };
+    };
   }
 
   async killWorkers(): Promise<void> {
