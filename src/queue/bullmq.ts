@@ -27,37 +27,34 @@ const STATES: Readonly<Record<string, QueuedState>> = {
 export type OnError = (error: Error) => void;
 
 export class BullJobQueue implements JobQueue {
-  readonly #queue: Queue;
   readonly #redis: Redis;
+  readonly #prefix: string;
+  readonly #onError: OnError;
+  #queue: Promise<Queue> | undefined;
 
   /** @param redis a connection that fails at once while Redis is away: nobody may hang on it */
   constructor(redis: Redis, prefix: string, onError: OnError) {
     this.#redis = redis;
-    this.#queue = new Queue(JOB_QUEUE, {
-      connection: redis,
-      prefix: queuePrefix(prefix),
-      skipWaitingForReady: true,
-      defaultJobOptions: { ...KEEP, attempts: 1 },
-    });
-    this.#queue.on('error', onError);
+    this.#prefix = queuePrefix(prefix);
+    this.#onError = onError;
   }
 
   async add(queueId: string, job: string): Promise<void> {
-    await this.#queue.add('compress', { job }, { jobId: queueId });
+    await (await this.#open()).add('compress', { job }, { jobId: queueId });
   }
 
   async remove(queueId: string): Promise<boolean> {
     if ((await this.state(queueId)) !== 'waiting') return false;
-    return (await this.#queue.remove(queueId).catch(() => 0)) === 1;
+    return (await (await this.#open()).remove(queueId).catch(() => 0)) === 1;
   }
 
   async state(queueId: string): Promise<QueuedState> {
-    return STATES[await this.#queue.getJobState(queueId)] ?? 'missing';
+    return STATES[await (await this.#open()).getJobState(queueId)] ?? 'missing';
   }
 
   /** The list is filled from the left and emptied from the right. */
   async position(queueId: string): Promise<number | null> {
-    const wait = this.#queue.toKey('wait');
+    const wait = (await this.#open()).toKey('wait');
     const [index, length] = await Promise.all([
       this.#redis.lpos(wait, queueId),
       this.#redis.llen(wait),
@@ -66,11 +63,38 @@ export class BullJobQueue implements JobQueue {
   }
 
   async depth(): Promise<number> {
-    return this.#queue.getWaitingCount();
+    return (await this.#open()).getWaitingCount();
   }
 
   async close(): Promise<void> {
-    await this.#queue.close();
+    await (await this.#queue?.catch(() => undefined))?.close();
+  }
+
+  /**
+   * A BullMQ queue asks Redis for its version once, as it is made, and is useless for ever where that fails: so it is
+   * made when it is first needed, and made again where that went wrong.
+   *
+   * @throws Error the connection is not there now
+   */
+  #open(): Promise<Queue> {
+    this.#queue ??= this.#make().catch((error) => {
+      this.#queue = undefined;
+      throw error;
+    });
+    return this.#queue;
+  }
+
+  async #make(): Promise<Queue> {
+    await this.#redis.ping();
+    const queue = new Queue(JOB_QUEUE, {
+      connection: this.#redis,
+      prefix: this.#prefix,
+      skipWaitingForReady: true,
+      defaultJobOptions: { ...KEEP, attempts: 1 },
+    });
+    queue.on('error', this.#onError);
+    await queue.waitUntilReady();
+    return queue;
   }
 }
 
