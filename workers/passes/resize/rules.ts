@@ -225,6 +225,16 @@ const matMul: Rule = (p) => {
   );
 };
 
+const convolution: Rule = (p) => {
+  const [x, w] = p.x;
+  if (!x?.[1] || !w) return;
+  const [rows, columns] = sizesOf(w, 'now');
+  const wanted = p.node.op === 'Conv' ? columns! * intOf(p.node, 'group', 1) : rows!;
+  const found = axisSize(x[1], 'now');
+  if (found !== wanted)
+    p.refuse(`its weight takes ${wanted} channels, and there would be ${found}`);
+};
+
 const topK: Rule = (p) => {
   const k = p.constant(1);
   const axis = p.x[0]![positive(intOf(p.node, 'axis', -1), p.x[0]!.length)]!;
@@ -252,6 +262,8 @@ export const RESIZE_RULES: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(ELEMENTWISE.split(' ').map((op) => [op, elementwise])),
   AveragePool: pool,
   Concat: concat,
+  Conv: convolution,
+  ConvTranspose: convolution,
   Expand: expand,
   Flatten: reshapeLike,
   Gather: gather,
