@@ -5,14 +5,13 @@ import { hostname } from 'node:os';
 
 import { Worker } from 'bullmq';
 import closeWithGrace from 'close-with-grace';
-import type { Redis } from 'ioredis';
 import { type Logger, pino } from 'pino';
 
 import { BullJobQueue, JOB_QUEUE, queuePrefix } from '../src/queue/bullmq.ts';
 import { Datasets } from '../src/records/datasets.ts';
 import { Jobs } from '../src/records/jobs.ts';
 import { Models } from '../src/records/models.ts';
-import { connectRedis } from '../src/records/redis.ts';
+import { connectRedis, type Redis } from '../src/records/redis.ts';
 import { BEAT_MS, Workers } from '../src/records/workers.ts';
 import { openStore } from '../src/storage/registry.ts';
 import { LATHE } from './jobs/versions.ts';

@@ -2,6 +2,8 @@
 
 import { Redis, type RedisOptions } from 'ioredis';
 
+export type { Redis };
+
 /**
  * `request`: commands on behalf of somebody who waits: fail at once while Redis is away, never hang.
  * `steady`: commands of a worker: keep trying until Redis is back.

@@ -11,7 +11,7 @@ let site: Site;
 beforeAll(async () => {
   site = await Site.open();
 });
-afterEach(() => site.killWorkers());
+afterEach(() => site.killAll());
 afterAll(() => site.close());
 
 const longJob = () => site.longJob();

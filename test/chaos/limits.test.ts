@@ -8,7 +8,7 @@ let site: Site;
 beforeAll(async () => {
   site = await Site.open();
 });
-afterEach(() => site.killWorkers());
+afterEach(() => site.killAll());
 afterAll(() => site.close());
 
 const SIMPLIFY = [{ stage: 'simplify' }];

@@ -13,7 +13,7 @@ describe.runIf(own)(`Redis goes away (${OWN_REDIS_ONLY})`, () => {
   beforeAll(async () => {
     site = await Site.openMortal();
   });
-  afterEach(() => site.killWorkers());
+  afterEach(() => site.killAll());
   afterAll(() => site.close());
 
   test('in mid-job: the child works on, and nothing of its result is lost', async () => {

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRedis } from '../../scripts/redis.mjs';
 import { newJobId } from '../../src/contract/ids.ts';
@@ -25,7 +26,12 @@ import { colourFolder, tinyBytes } from '../workers/job/tiny.ts';
 export const TENANT = 'tests';
 
 /** A second of lock instead of a minute: tests that kill workers need not wait long. */
-const QUICK = { LATHE_LOCK_SECONDS: '2', LATHE_GRACE_SECONDS: '1', LATHE_LOG_LEVEL: 'warn' };
+const QUICK = { LATHE_LOCK_SECONDS: '2', LATHE_GRACE_SECONDS: '1' };
+
+export interface Api {
+  readonly process: ChildProcess;
+  readonly url: string;
+}
 
 export class Site {
   readonly folder = mkdtempSync(join(tmpdir(), 'lathe-site-'));
@@ -37,7 +43,7 @@ export class Site {
   readonly datasets: Datasets;
   readonly #connection;
   readonly #queue: BullJobQueue;
-  readonly #workers = new Set<ChildProcess>();
+  readonly #processes = new Set<ChildProcess>();
   readonly #colours = new Map<number, string>();
 
   private constructor(redis: TestRedis) {
@@ -81,12 +87,12 @@ export class Site {
     };
   }
 
-  async killWorkers(): Promise<void> {
-    for (const worker of this.#workers) await kill(worker, 'SIGKILL');
+  async killAll(): Promise<void> {
+    for (const process of this.#processes) await kill(process, 'SIGKILL');
   }
 
   async close(): Promise<void> {
-    await this.killWorkers();
+    await this.killAll();
     await this.#queue.close();
     this.#connection.disconnect();
     await this.redis.stop();
@@ -95,8 +101,27 @@ export class Site {
 
   /** A worker process of its own. */
   worker(env: Readonly<Record<string, string>> = {}): ChildProcess {
-    const worker = spawn(process.execPath, ['workers/main.ts'], {
-      stdio: ['ignore', 'inherit', 'inherit'],
+    return this.#start('workers/main.ts', { LATHE_LOG_LEVEL: 'warn', ...env }, 'inherit');
+  }
+
+  /** An API process of its own. @returns once it listens */
+  async api(env: Readonly<Record<string, string>> = {}): Promise<Api> {
+    const process = this.#start('src/server.ts', { LATHE_PORT: '0', ...env }, 'pipe');
+    const lines = createInterface({ input: process.stdout! });
+    for await (const line of lines) {
+      const { msg, url } = JSON.parse(line) as { msg?: string; url?: string };
+      if (msg === 'listening' && url) return { process, url };
+    }
+    throw new Error('the API ended before it listened');
+  }
+
+  #start(
+    program: string,
+    env: Readonly<Record<string, string>>,
+    stdout: 'inherit' | 'pipe',
+  ): ChildProcess {
+    const started = spawn(process.execPath, [program], {
+      stdio: ['ignore', stdout, 'inherit'],
       env: {
         ...process.env,
         ...QUICK,
@@ -107,8 +132,8 @@ export class Site {
         ...env,
       },
     });
-    this.#workers.add(worker.once('exit', () => this.#workers.delete(worker)));
-    return worker;
+    this.#processes.add(started.once('exit', () => this.#processes.delete(started)));
+    return started;
   }
 
   /** @returns its id */
@@ -124,13 +149,19 @@ export class Site {
   async colours(images = 6): Promise<string> {
     const known = this.#colours.get(images);
     if (known) return known;
-    const folder = await colourFolder(join(this.folder, `colours-${images}`), images);
-    const { id } = await openDataset(folder);
-    const file = join(this.folder, 'upload.tar');
-    execFileSync('tar', ['-cf', file, '-C', folder, '.']);
+    const file = await this.coloursTar(images);
+    const { id } = await openDataset(join(this.folder, `colours-${images}`));
     await this.datasets.add(TENANT, (await this.#entry(id, file)) as DatasetRecord);
     this.#colours.set(images, id);
     return id;
+  }
+
+  /** @returns path of the archive */
+  async coloursTar(images = 6): Promise<string> {
+    const folder = await colourFolder(join(this.folder, `colours-${images}`), images);
+    const file = join(this.folder, `colours-${images}.tar`);
+    execFileSync('tar', ['-cf', file, '-C', folder, '.']);
+    return file;
   }
 
   async #entry(id: string, file: string): Promise<CatalogEntry> {

@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+
+import { newJobId } from '../../src/contract/ids.ts';
+import type { JobSpec } from '../../src/contract/job.ts';
+import { tinyBytes } from '../workers/job/tiny.ts';
+import { type Api, kill, Site } from './site.ts';
+
+let site: Site;
+
+beforeAll(async () => {
+  site = await Site.open();
+});
+afterEach(() => site.killAll());
+afterAll(() => site.close());
+
+const SIMPLIFY: JobSpec = { stages: [{ stage: 'simplify' }] };
+
+/** Upload the model to the API itself: its tenant is not that of the tests. */
+async function upload({ url }: Api): Promise<string> {
+  const answer = await fetch(`${url}/v1/models`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/octet-stream' },
+    body: new Uint8Array(tinyBytes()),
+  });
+  return ((await answer.json()) as { id: string }).id;
+}
+
+async function submit({ url }: Api, model: string): Promise<string> {
+  const answer = await fetch(`${url}/v1/jobs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...SIMPLIFY, model }),
+  });
+  if (answer.status !== 202) throw new Error(`answered ${answer.status}: ${await answer.text()}`);
+  return ((await answer.json()) as { id: string }).id;
+}
+
+test('kill -9 of the API while jobs come in: every one that was accepted is finished', async () => {
+  const api = await site.api();
+  const model = await upload(api);
+  const accepted: string[] = [];
+  const client = async () => {
+    for (;;) accepted.push(await submit(api, model));
+  };
+
+  const clients = Promise.allSettled([client(), client()]);
+  await sleep(120);
+  await kill(api.process, 'SIGKILL');
+  await clients;
+  await site.api();
+  site.worker({ LATHE_CONCURRENCY: '2' });
+  const some = [...accepted.slice(0, 2), ...accepted.slice(-3)];
+  const jobs = await Promise.all(some.map((id) => site.finished(id, 60)));
+
+  expect(accepted.length).toBeGreaterThan(0);
+  expect(jobs.map((j) => j.status)).toEqual(some.map(() => 'succeeded'));
+  for (const id of accepted) expect(await site.jobs.find(id)).toBeDefined();
+});
+
+test('killed between record and queue: the next API queues the job as it starts', async () => {
+  const id = newJobId();
+  await site.jobs.create({
+    id,
+    tenant: 'tests',
+    spec: { ...SIMPLIFY, model: await site.model(tinyBytes()) },
+  });
+  site.worker();
+  await sleep(500);
+  expect((await site.jobs.find(id))!.status).toBe('queued');
+
+  await site.api();
+
+  expect(await site.finished(id)).toMatchObject({ status: 'succeeded', attempt: 1 });
+});
