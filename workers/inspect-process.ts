@@ -8,11 +8,12 @@
  * status means that the file took the process down.
  */
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import type { Inspection } from '../src/contract/inspection.ts';
 import { extractArchive } from './data/archive.ts';
+import { loadModel } from './data/load-model.ts';
 import { inspectDataset } from './inspection/dataset.ts';
 import { inspectionFailure, inspectModel } from './inspection/model.ts';
 
@@ -21,7 +22,10 @@ const [what, file, extra] = process.argv.slice(2);
 async function inspect(): Promise<unknown> {
   if (file === undefined)
     throw new Error('usage: inspect-process model FILE [NAME] | dataset ARCHIVE SCRATCH');
-  if (what === 'model') return inspectModel(await readFile(file), extra);
+  if (what === 'model') {
+    const { bytes, id } = await loadModel(file, dirname(file));
+    return { ...(await inspectModel(bytes, extra)), id };
+  }
   if (what !== 'dataset' || extra === undefined) throw new Error(`cannot inspect a '${what}'`);
   const folder = await mkdtemp(join(extra, 'inspect-'));
   try {

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 
+import { loadModel } from '../../workers/data/load-model.ts';
 import { pairedLatency } from '../../workers/evaluation/latency.ts';
 import * as format from '../../workers/report/format.ts';
 import type { CliCommand } from '../command.ts';
@@ -22,7 +22,7 @@ export const bench: CliCommand = {
     const pairs = Number(options['pairs']);
     if (!Number.isInteger(pairs) || pairs < 1)
       throw new UsageError(`--pairs: '${options['pairs']}' is not a whole number of 1 or more.`);
-    const models = await Promise.all(files.map((file) => readFile(file)));
+    const models = await Promise.all(files.map(async (file) => (await loadModel(file)).bytes));
     const timed = await pairedLatency(models, {
       threads: threadsOf(options['threads']),
       provider: String(options['provider']),

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
-
 import { checkImages } from '../../src/contract/plan.ts';
 import { readStageDocument } from '../../src/contract/stage-document.ts';
+import { loadModel } from '../../workers/data/load-model.ts';
 import { openDataset } from '../../workers/data/open.ts';
 import { planStages } from '../../workers/jobs/plan.ts';
 import { checkModel } from '../../workers/onnx/check.ts';
@@ -27,7 +26,7 @@ export const check: CliCommand = {
       test: dataset.splits.test.length,
     };
     checkImages(job.spec, readStageDocument(), images);
-    const model = readModel(await readFile(job.model));
+    const model = readModel((await loadModel(job.model)).bytes);
     checkModel(model);
     const { task, preprocess } = job.spec;
     const binding = bindTask(model, { task, preprocess, classes: dataset?.classes });

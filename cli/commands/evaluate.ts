@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 
 import { ServiceError } from '../../src/contract/errors.ts';
+import { loadModel } from '../../workers/data/load-model.ts';
 import { openDataset } from '../../workers/data/open.ts';
 import { agreement } from '../../workers/evaluation/agreement.ts';
 import { evaluate as evaluateModel } from '../../workers/evaluation/evaluate.ts';
@@ -50,7 +50,7 @@ export const evaluate: CliCommand = {
       });
     const threads = threadsOf(options['threads']);
     const load = async (path: string) => {
-      const bytes = await readFile(path);
+      const bytes = (await loadModel(path)).bytes;
       const model = readModel(bytes);
       checkModel(model);
       const binding = bindTask(model, {

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { loadModel } from '../../workers/data/load-model.ts';
 import { type FullModelInfo, inspectModel } from '../../workers/inspection/model.ts';
 import * as format from '../../workers/report/format.ts';
 import type { CliCommand } from '../command.ts';
@@ -9,7 +9,8 @@ export const inspect: CliCommand = {
   summary: 'what a model is: params, MACs, bytes, ops, detected head, what can be quantized',
   arguments: '<model>',
   async run([file], _, io) {
-    const info = await inspectModel(await readFile(file!), basename(file!));
+    const { bytes, id } = await loadModel(file!);
+    const info = { ...(await inspectModel(bytes, basename(file!))), id: id as `sha256:${string}` };
     io.result(info, text(info));
     return EXIT.done;
   },

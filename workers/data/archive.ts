@@ -41,6 +41,12 @@ export async function extractArchive(
   if (unpacking.files === 0) throw new ServiceError('ARCHIVE_INVALID', { why: 'it holds no file' });
 }
 
+/** Whether a file begins as a zip, tar or tar.gz does. */
+export async function isArchive(file: string): Promise<boolean> {
+  const { head } = await beginning(file);
+  return isZip(head) || startsWith(head, [0x1f, 0x8b]) || isTarHeader(head);
+}
+
 async function beginning(file: string): Promise<{ head: Uint8Array; size: number }> {
   const handle = await open(file);
   try {

@@ -1,9 +1,10 @@
 /** @file Model files of a job: read one, write one, name it by its bytes. */
 
 import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 
 import type { Preprocess } from '../../src/contract/preprocess.ts';
+import { loadModel } from '../data/load-model.ts';
 import type { Model } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
@@ -20,8 +21,10 @@ export function modelFile(bytes: Uint8Array): ModelFile {
   return { bytes, digest: digestOf(bytes), read: () => readModel(bytes) };
 }
 
+/** A file, or a model with external data: an archive, a folder, or the `.onnx` of one. */
 export async function openModelFile(path: string): Promise<ModelFile> {
-  return modelFile(await readFile(path));
+  const { bytes, id } = await loadModel(path);
+  return { ...modelFile(bytes), digest: id };
 }
 
 export const digestOf = (bytes: Uint8Array) =>

@@ -7,6 +7,7 @@ import { ServiceError } from '../../src/contract/errors.ts';
 import type { Model } from './graph.ts';
 import { type ReadOptions, readModel } from './read.ts';
 import type { External } from './read-tensor.ts';
+import { writeModel } from './write.ts';
 
 /**
  * The one model of a bundle.
@@ -30,6 +31,24 @@ export function bundledModel(folder: string): string {
  */
 export function readModelFile(path: string, options: Omit<ReadOptions, 'external'> = {}): Model {
   return readModel(readWhole(path), { ...options, external: dataFiles(dirname(path)) });
+}
+
+/**
+ * A model file as one file that holds everything, and the names of the data files that went into it.
+ *
+ * @returns the file's own bytes where it has no external data
+ * @throws what `readModelFile` throws, but for `checkModel`
+ */
+export function selfContained(path: string): { bytes: Uint8Array; dataFiles: string[] } {
+  const bytes = readWhole(path);
+  const used = new Set<string>();
+  const files = dataFiles(dirname(path));
+  const external: External = (name) => {
+    used.add(name);
+    return files(name);
+  };
+  const model = readModel(bytes, { external, check: false });
+  return { bytes: used.size === 0 ? bytes : writeModel(model), dataFiles: [...used] };
 }
 
 /** Data files of a folder, each read once. Names come checked: a plain name, without a path. */

@@ -22,7 +22,7 @@ export function writeModel(model: Model): Uint8Array {
   out.text(4, model.domain);
   if (model.modelVersion !== 0) out.int(5, model.modelVersion);
   out.text(6, model.doc);
-  out.message(7, writeGraph(model.graph));
+  out.message(7, writeGraph(model.graph, declaredInputs(model)));
   for (const [domain, version] of Object.entries(model.opsets)) {
     out.message(8, new Out().text(1, domain).int(2, version));
   }
@@ -44,7 +44,13 @@ function writeEntries(
   }
 }
 
-function writeGraph(graph: Graph): Out {
+/** Before IR 4 every initializer of the outermost graph had to be an input too. */
+function declaredInputs({ irVersion, graph }: Model): readonly Value[] {
+  if (irVersion >= 4) return graph.inputs;
+  return [...new Set([...graph.inputs, ...graph.initializers.filter((v) => v.constant)])];
+}
+
+function writeGraph(graph: Graph, inputs: readonly Value[] = graph.inputs): Out {
   const out = new Out();
   for (const node of graph.nodes) out.message(1, writeNode(node));
   out.text(2, graph.name);
@@ -53,7 +59,7 @@ function writeGraph(graph: Graph): Out {
     else if (value.constant) out.message(5, writeTensor(value.constant, value.name));
   }
   out.text(10, graph.doc);
-  for (const value of graph.inputs) out.message(11, writeValueInfo(value));
+  for (const value of inputs) out.message(11, writeValueInfo(value));
   for (const value of graph.outputs) out.message(12, writeValueInfo(value));
   for (const value of describedValues(graph)) out.message(13, writeValueInfo(value));
   writeEntries(out, 16, graph.metadata);
