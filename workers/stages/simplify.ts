@@ -43,7 +43,7 @@ export const simplify = defineStage({
     if (inputShape) {
       ctx.progress(0, 'setting the input shape');
       const fixed = await setInputShape(model, inputShape, cost);
-      for (const note of fixed.notes) ctx.warn(note);
+      for (const note of fixed.notes) ctx.info(note);
       given = fixed.model;
       resized = { inputShape: fixed.inputs, constants: fixed.constants };
     }

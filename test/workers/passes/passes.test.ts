@@ -43,6 +43,12 @@ const cases: Record<string, readonly [string, string]> = {
      { H = Conv(X, W) N = BatchNormalization(H, s, b, m, v) Y = Add(H, N) }`,
     'Conv BatchNormalization Add',
   ],
+  'BatchNormalization in float16 stays: folded weights would round to more than 1e-5': [
+    `(float16[1,2,4,4] X) => (float16[1,4,4,4] Y)
+     ${`${W}, ${NORM}`.replaceAll('float[', 'float16[')}>
+     { H = Conv(X, W) Y = BatchNormalization(H, s, b, m, v) }`,
+    'Conv BatchNormalization',
+  ],
   'a factor and a term per channel': [
     `${IMAGE} ${W}, float[1,4,1,1] f = {2.3,3,4.1,5}, float c = {0.5}>
      { H = Conv(X, W) P = Mul(H, f) Y = Sub(c, P) }`,
