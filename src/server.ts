@@ -30,7 +30,9 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   });
   const close = async () => {
     closing.abort();
-    await app.close();
+    // A connection that was busy when closing began would stay open for its keep-alive time.
+    const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_MS);
+    await app.close().finally(() => clearInterval(idle));
     await services.close();
   };
   try {
@@ -45,6 +47,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
 }
 
 const GRACE_MS = 15_000;
+const IDLE_MS = 100;
 
 /** Wrong settings, an address that is taken: whoever starts us can mend it. */
 const EXIT_USAGE = 2;
