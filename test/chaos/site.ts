@@ -42,7 +42,7 @@ export class Site {
   readonly models: Models;
   readonly datasets: Datasets;
   readonly #connection;
-  readonly #queue: BullJobQueue;
+  readonly queue: BullJobQueue;
   readonly #processes = new Set<ChildProcess>();
   readonly #colours = new Map<number, string>();
 
@@ -51,8 +51,8 @@ export class Site {
     this.store = new DiskStore(join(this.folder, 'data'));
     this.#connection = connectRedis(redis.url, 'steady');
     this.jobs = new Jobs(this.#connection, redis.prefix);
-    this.#queue = new BullJobQueue(this.#connection, redis.prefix, () => {});
-    this.service = new JobService(this.jobs, this.#queue);
+    this.queue = new BullJobQueue(this.#connection, redis.prefix, () => {});
+    this.service = new JobService(this.jobs, this.queue);
     this.models = new Models(this.#connection, redis.prefix);
     this.datasets = new Datasets(this.#connection, redis.prefix);
   }
@@ -93,7 +93,7 @@ export class Site {
 
   async close(): Promise<void> {
     await this.killAll();
-    await this.#queue.close();
+    await this.queue.close();
     this.#connection.disconnect();
     await this.redis.stop();
     rmSync(this.folder, { recursive: true, force: true });

@@ -13,6 +13,9 @@ export function failureOf(error: unknown, stage: string | null, where = 'the wor
 }
 
 function serviceError(error: unknown, where: string): ServiceError {
+  if (error instanceof ServiceError && error.code === 'STORAGE_FULL') {
+    return new ServiceError('DISK_FULL', { where: 'the artifact store' }, { cause: error });
+  }
   if (error instanceof ServiceError) return error;
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code === 'ENOSPC' || code === 'EDQUOT') {

@@ -66,7 +66,7 @@ function start({ folder, config, confinement }: ChildOptions): ChildProcess {
   });
   return spawn(command!, args, {
     cwd: folder,
-    env: allowedEnvironment(process.env),
+    env: allowedEnvironment(process.env, folder),
     detached: true, // its own process group
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
   });

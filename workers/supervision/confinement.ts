@@ -53,8 +53,10 @@ export function confined(
 }
 
 /** What a job may know of its surroundings: what programs need to run, and nothing that opens a door. */
-const ALLOWED = /^(PATH|HOME|TMPDIR|LANG|LC_.*|TZ|LD_LIBRARY_PATH|CUDA_.*|NVIDIA_.*|ORT_.*)$/;
+const ALLOWED = /^(PATH|HOME|LANG|LC_.*|TZ|LD_LIBRARY_PATH|CUDA_.*|NVIDIA_.*|ORT_.*)$/;
 
-export function allowedEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => ALLOWED.test(name)));
+/** @param folder of the job: temporary files lie there too, and go with it */
+export function allowedEnvironment(env: NodeJS.ProcessEnv, folder: string): NodeJS.ProcessEnv {
+  const allowed = Object.entries(env).filter(([name]) => ALLOWED.test(name));
+  return { ...Object.fromEntries(allowed), TMPDIR: folder };
 }
