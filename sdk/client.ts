@@ -1,8 +1,12 @@
 /** @file A small typed client of the Lathe API over fetch: submit, follow, download. */
 
-import type { JobView } from '../src/contract/job-view.ts';
-import type { Problem } from '../src/contract/problem.ts';
+import type { components } from './schema.ts';
 import { type ServerEvent, serverEvents } from './server-events.ts';
+
+export type JobView = components['schemas']['Job'];
+export type Problem = components['schemas']['Problem'];
+export type ModelView = components['schemas']['Model'];
+export type DatasetView = components['schemas']['Dataset'];
 
 export interface ClientOptions {
   /** Address of the server, such as http://127.0.0.1:8080. */
@@ -152,11 +156,11 @@ export class LatheClient {
     return (await this.#fetch(`v1/jobs/${id}/artifacts/${path}`)).body!;
   }
 
-  uploadModel(file: NamedBlob): Promise<Record<string, unknown> & { readonly id: string }> {
+  uploadModel(file: NamedBlob): Promise<ModelView> {
     return this.#upload('v1/models', file);
   }
 
-  uploadDataset(file: NamedBlob): Promise<Record<string, unknown> & { readonly id: string }> {
+  uploadDataset(file: NamedBlob): Promise<DatasetView> {
     return this.#upload('v1/datasets', file);
   }
 

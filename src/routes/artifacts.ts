@@ -6,7 +6,7 @@ import { Type } from 'typebox';
 import { ServiceError } from '../contract/errors.ts';
 import type { Collaborators } from './collaborators.ts';
 import { findJob } from './find-job.ts';
-import { bytes, JobParams, page, problems } from './schemas.ts';
+import { bytes, JobParams, nothing, page, problems } from './schemas.ts';
 import { sendFile } from './send-file.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -62,7 +62,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (a
         response: {
           200: bytes('The file.'),
           206: bytes('The range that was asked for.'),
-          304: { description: 'Unchanged.' },
+          304: nothing('Unchanged.'),
           ...problems('JOB_NOT_FOUND', 'ARTIFACT_NOT_FOUND', 'RANGE_NOT_SATISFIABLE'),
         },
       },

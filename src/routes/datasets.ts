@@ -11,7 +11,16 @@ import { clientGone } from './client-gone.ts';
 import type { Collaborators } from './collaborators.ts';
 import { takeDataset } from './intake.ts';
 import { receiveFile } from './receive.ts';
-import { bytes, DatasetRef, DigestParams, limit, page, problems, query } from './schemas.ts';
+import {
+  bytes,
+  DatasetRef,
+  DigestParams,
+  limit,
+  nothing,
+  page,
+  problems,
+  query,
+} from './schemas.ts';
 import { sendFile } from './send-file.ts';
 import { uploadSchema } from './upload-schema.ts';
 
@@ -116,7 +125,7 @@ export const datasetRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (ap
         response: {
           200: bytes('The file.'),
           206: bytes('The range that was asked for.'),
-          304: { description: 'Unchanged.' },
+          304: nothing('Unchanged.'),
           ...problems('DATASET_NOT_FOUND', 'RANGE_NOT_SATISFIABLE'),
         },
       },
@@ -139,7 +148,7 @@ export const datasetRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (ap
         tags: ['datasets'],
         params: DigestParams,
         response: {
-          204: { description: 'Deleted.' },
+          204: nothing('Deleted.'),
           ...problems('DATASET_NOT_FOUND', 'DATASET_IN_USE'),
         },
       },

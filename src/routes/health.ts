@@ -27,7 +27,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Collaborators & { metrics: 
         summary: 'The process answers',
         tags,
         security: [],
-        response: { 200: status },
+        response: { 200: status, ...problems() },
       },
     },
     async () => ({ status: 'ok' }),

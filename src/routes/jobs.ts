@@ -11,7 +11,7 @@ import { installIgnoredBodies } from '../plugins/bodies.ts';
 import { type JobRecord, TERMINAL } from '../records/job-record.ts';
 import type { Collaborators } from './collaborators.ts';
 import { findJob } from './find-job.ts';
-import { JobParams, JobRef, limit, page, problems, query, wait } from './schemas.ts';
+import { JobParams, JobRef, limit, nothing, page, problems, query, wait } from './schemas.ts';
 import { showJob, shown, waitAsked } from './show-job.ts';
 
 const time = (description: string) =>
@@ -80,7 +80,7 @@ export const jobRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app, d
         }),
         response: {
           200: JobRef,
-          304: { description: 'Unchanged.' },
+          304: nothing('Unchanged.'),
           ...problems('JOB_NOT_FOUND'),
         },
       },
@@ -148,7 +148,7 @@ export const jobRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app, d
         tags: ['jobs'],
         params: JobParams,
         response: {
-          204: { description: 'Forgotten.' },
+          204: nothing('Forgotten.'),
           202: { ...JobRef, description: 'It is running: forgotten as soon as it has stopped.' },
           ...problems('JOB_NOT_FOUND'),
         },

@@ -11,7 +11,7 @@ import { clientGone } from './client-gone.ts';
 import type { Collaborators } from './collaborators.ts';
 import { takeModel } from './intake.ts';
 import { receiveFile } from './receive.ts';
-import { bytes, DigestParams, limit, ModelRef, page, problems, query } from './schemas.ts';
+import { bytes, DigestParams, limit, ModelRef, nothing, page, problems, query } from './schemas.ts';
 import { sendFile } from './send-file.ts';
 import { uploadSchema } from './upload-schema.ts';
 
@@ -117,7 +117,7 @@ export const modelRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app,
         response: {
           200: bytes('The file.'),
           206: bytes('The range that was asked for.'),
-          304: { description: 'Unchanged.' },
+          304: nothing('Unchanged.'),
           ...problems('MODEL_NOT_FOUND', 'RANGE_NOT_SATISFIABLE'),
         },
       },
@@ -140,7 +140,7 @@ export const modelRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app,
         tags: ['models'],
         params: DigestParams,
         response: {
-          204: { description: 'Deleted.' },
+          204: nothing('Deleted.'),
           ...problems('MODEL_NOT_FOUND', 'MODEL_IN_USE'),
         },
       },

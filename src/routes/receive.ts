@@ -1,5 +1,6 @@
 /** @file Receive one file: the raw body, or a part of a multipart one. */
 
+import type { Readable } from 'node:stream';
 import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 
@@ -31,9 +32,11 @@ export async function receiveFile(
   const sha256 = announcedDigest(request);
   refuseTooLong(request, request.isMultipart() ? limit + MULTIPART_OVERHEAD : limit);
   if (request.isMultipart()) return receiveOnlyPart(request, uploads, limit, name, sha256);
-  const body = request.body as AsyncIterable<Uint8Array> | undefined;
+  const body = request.body as Readable | undefined;
   if (body === undefined) throw new ServiceError('UPLOAD_INCOMPLETE', { why: 'there is no body' });
-  const upload = await uploads.receive(body, { limit, ...(sha256 && { sha256 }) });
+  // Refused half-way, the request must live on: its connection carries the answer.
+  const chunks = body.iterator({ destroyOnReturn: false });
+  const upload = await uploads.receive(chunks, { limit, ...(sha256 && { sha256 }) });
   return nonEmpty({ upload, name: cleanName(name ?? attachmentName(request)) });
 }
 

@@ -73,6 +73,10 @@ const ALWAYS: readonly ErrorCode[] = [
   'REDIS_UNAVAILABLE',
 ];
 
+/** An answer without a body. */
+export const nothing = (description: string) =>
+  Type.Unsafe<undefined>({ type: 'null', description });
+
 /** A body that is bytes. */
 export const bytes = (description: string, type = 'application/octet-stream') => ({
   description,

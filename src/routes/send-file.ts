@@ -1,5 +1,6 @@
 /** @file Downloads: ranges, entity tags, digests. */
 
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { reprDigest } from '../contract/digest.ts';
@@ -39,7 +40,7 @@ export async function sendFile(
     .header('content-length', range ? range.end - range.start + 1 : file.bytes);
   if (inline) reply.header('content-security-policy', REPORT_POLICY);
   if (range) reply.code(206).header('content-range', contentRange(range, file.bytes));
-  if (request.method === 'HEAD') return reply.send();
+  if (request.method === 'HEAD') return reply.send(Readable.from([])); // keeps the Content-Length
   return reply.send(await store.getStream(digest, range));
 }
 
