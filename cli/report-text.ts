@@ -24,7 +24,7 @@ export function reportText(report: Report, folder: string): string {
   ];
   const checks = accept.checks.map(
     (c) =>
-      `${c.passed ? '✓' : '✗'} ${c.limit} ${c.allowed}: measured ${c.measured ?? 'nothing'}${c.detail ? ` (${c.detail})` : ''}`,
+      `${c.passed ? '✓' : '✗'} ${c.limit} ${format.limit(c.limit, c.allowed)}: measured ${c.measured === null ? 'nothing' : format.limit(c.limit, c.measured)}${c.detail ? ` (${c.detail})` : ''}`,
   );
   const verdict = accept.passed
     ? 'Accepted.'

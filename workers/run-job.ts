@@ -18,6 +18,7 @@ import { makeReport } from './jobs/report.ts';
 import { runStage } from './jobs/run-stage.ts';
 import { type Judged, sampleImages } from './jobs/samples.ts';
 import { tryModel } from './jobs/trial.ts';
+import { repeatCommand } from './report/command.ts';
 import { renderHtml } from './report/html.ts';
 
 export type { RunJobInput };
@@ -144,7 +145,7 @@ async function writeReport(
     job,
     jobId: input.jobId,
     name: input.name,
-    command: input.command ?? `lathe run spec.json --model ${input.name ?? 'model.onnx'}`,
+    command: input.command ?? repeatCommand(job.spec),
     baseline: { ...baseline, latencyMs: speed?.baseline ?? null },
     stages: reports,
     output: last.file.digest,

@@ -5,6 +5,7 @@ import { basename, join, resolve } from 'node:path';
 import { ERRORS, type ErrorCode } from '../../src/contract/errors.ts';
 import type { JobEvent } from '../../src/contract/events.ts';
 import type { Report } from '../../src/contract/report.ts';
+import { shellWord } from '../../workers/report/command.ts';
 import type { CliCommand } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { UsageError } from '../failure.ts';
@@ -118,12 +119,9 @@ function fail(
 
 function commandLine(
   spec: string,
-  { model, data, out }: Readonly<Record<string, unknown>>,
+  { model, data, out, threads }: Readonly<Record<string, unknown>>,
 ): string {
   const option = (name: string, value: unknown) =>
-    typeof value === 'string' ? ` --${name} ${quote(value)}` : '';
-  return `lathe run ${quote(spec)}${option('model', model)}${option('data', data)}${option('out', out)}`;
+    typeof value === 'string' ? ` --${name} ${shellWord(value)}` : '';
+  return `lathe run ${shellWord(spec)}${option('model', model)}${option('data', data)}${option('out', out)}${option('threads', threads)}`;
 }
-
-const quote = (text: string) =>
-  /^[\w./:@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

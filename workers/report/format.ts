@@ -44,10 +44,19 @@ export function digits(x: number): string {
 /** ×3.39 smaller or larger than before. */
 export const factor = (x: number): string => `${digits(x)}×`;
 
+/** A limit of `accept`, or what was measured for it, in the unit that people expect. */
+export function limit(name: string, value: number): string {
+  if (name === 'maxBytes') return bytes(value);
+  if (name === 'maxLatencyMs') return milliseconds(value);
+  if (name === 'minSpeedup') return factor(value);
+  return value < 0 ? signed(value) : score(value);
+}
+
 const METRIC_NAMES: Readonly<Record<string, string>> = {
   map50: 'mAP50',
   map50_95: 'mAP50-95',
   map75: 'mAP75',
+  ar100: 'AR100',
   top1: 'top-1',
   top5: 'top-5',
   agreement: 'agreement',

@@ -15,7 +15,7 @@ export function verdict(report: Report): Markup {
     : 'Rejected: the result misses its acceptance limits.';
   const checks = accept.checks.map(
     (c) =>
-      html`<li class="${c.passed ? 'good' : 'bad'}">${c.passed ? '✓' : '✗'} <code>${c.limit}</code> ${limitText(c.limit, c.allowed)}: measured ${c.measured === null ? 'nothing' : limitText(c.limit, c.measured)}${c.detail ? html` <span class="soft">(${c.detail})</span>` : ''}</li>`,
+      html`<li class="${c.passed ? 'good' : 'bad'}">${c.passed ? '✓' : '✗'} <code>${c.limit}</code> ${format.limit(c.limit, c.allowed)}: measured ${c.measured === null ? 'nothing' : format.limit(c.limit, c.measured)}${c.detail ? html` <span class="soft">(${c.detail})</span>` : ''}</li>`,
   );
   const slower =
     final.speedup !== null && final.speedup < 1
@@ -24,19 +24,14 @@ export function verdict(report: Report): Markup {
   return html`<section class="verdict ${passed ? 'pass' : 'rejected'}"><strong class="${passed ? 'good' : 'bad'}">${line}</strong>${checks.length > 0 ? html`<ul>${checks}</ul>` : ''}${slower}</section>`;
 }
 
-function limitText(limit: string, value: number): string {
-  if (limit === 'maxBytes') return format.bytes(value);
-  if (limit === 'maxLatencyMs') return format.milliseconds(value);
-  if (limit === 'minSpeedup') return format.factor(value);
-  return format.score(value);
-}
-
 interface Card {
   readonly name: string;
   readonly now: string;
   readonly was: string;
   readonly change: string;
   readonly tone: 'good' | 'bad' | 'soft';
+  /** A second line under the change. */
+  readonly beside?: string;
 }
 
 /** Bytes, parameters, MACs, the headline metric, agreement, latency: each with its change. */
@@ -51,7 +46,7 @@ export function glance(report: Report): Markup {
   const shown = cards.filter((c): c is Card => c !== undefined);
   return html`<section class="cards">${shown.map(
     (c) =>
-      html`<div class="card"><div class="name">${c.name}</div><div class="now">${c.now}</div><div class="was">was ${c.was}</div><div class="change ${c.tone}">${c.change}</div></div>`,
+      html`<div class="card"><div class="name">${c.name}</div><div class="now">${c.now}</div><div class="was">was ${c.was}</div><div class="change ${c.tone}">${c.change}</div>${c.beside ? html`<div class="was">${c.beside}</div>` : ''}</div>`,
   )}</section>`;
 }
 
@@ -88,8 +83,9 @@ function speedCard({ baseline, stages, final, environment }: Report): Card | und
     name: `Latency (${environment.latencyThreads} thread${environment.latencyThreads === 1 ? '' : 's'})`,
     now: format.milliseconds(after.median),
     was: format.milliseconds(baseline.latencyMs.median),
-    change: `${format.factor(final.speedup)}${final.speedup >= 1 ? ' faster' : ' the speed'}${interval ? ` (${interval.map(format.digits).join('–')})` : ''}`,
+    change: `${format.factor(final.speedup)}${final.speedup >= 1 ? ' faster' : ' the speed'}`,
     tone: final.speedup >= 1 ? 'good' : 'bad',
+    ...(interval && { beside: `95 %: ${interval.map(format.digits).join(' to ')}` }),
   };
 }
 
