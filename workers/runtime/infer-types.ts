@@ -1,6 +1,6 @@
 /** @file Exact types and shapes of every value, asked of the runtime instead of inferred op by op. */
 
-import type { Model, Value } from '../onnx/graph.ts';
+import type { Dim, Model, Value } from '../onnx/graph.ts';
 import { openSession } from './session.ts';
 import { withOutputs } from './taps.ts';
 
@@ -32,7 +32,8 @@ async function fill(
   const session = await openSession(withOutputs(model, made.values()), { optimize });
   for (const { name, dtype, shape } of session.outputs) {
     const value = made.get(name);
-    if (value && value.type?.kind !== 'opaque') value.type = { kind: 'tensor', dtype, shape };
+    if (value && value.type?.kind !== 'opaque')
+      value.type = { kind: 'tensor', dtype, shape: named(shape, value.type?.shape) };
   }
   await session.release();
 }
@@ -40,3 +41,8 @@ async function fill(
 /** Whether every axis has a known size; types that are no tensors have none. */
 const isFixed = ({ type }: Value): boolean =>
   type?.kind === 'opaque' || type?.shape?.every((d) => typeof d === 'number') === true;
+
+/** Axes that the runtime says nothing about keep the name that the file gives them. */
+function named(found: readonly Dim[], declared: readonly Dim[] | undefined): Dim[] {
+  return found.map((d, i) => d ?? (declared?.length === found.length ? declared[i]! : null));
+}
