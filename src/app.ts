@@ -7,7 +7,8 @@ import { ServiceError } from './contract/errors.ts';
 import { installAuth, type TenantKey } from './plugins/auth.ts';
 import { installJson } from './plugins/bodies.ts';
 import { malformedHttp } from './plugins/client-errors.ts';
-import { installErrorHandlers } from './plugins/errors.ts';
+import { answerError, installErrorHandlers } from './plugins/errors.ts';
+import { JSON_BODY_LIMIT } from './plugins/framework-errors.ts';
 import { installMetrics } from './plugins/metrics.ts';
 import { installOpenApi } from './plugins/openapi.ts';
 import { installRateLimit } from './plugins/rate-limit.ts';
@@ -52,6 +53,8 @@ export async function buildApp(deps: Collaborators, options: AppOptions) {
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false }),
     clientErrorHandler: malformedHttp,
+    frameworkErrors: answerError,
+    bodyLimit: JSON_BODY_LIMIT,
     routerOptions: { maxParamLength: 200 },
     requestIdHeader: 'x-request-id',
     return503OnClosing: false, // ours is a problem document

@@ -28,7 +28,7 @@ const HOUR_S = 3600;
 const YOUNG_MS = 3_600_000;
 
 /** Files of a job that was deleted were named before: only a new upload of the same bytes can need them. */
-const JUST_PUT_MS = 10_000;
+const JUST_PUT_MS = 2000;
 
 /** One round of everything. Idempotent; one process at a time does it. */
 export async function upkeep(needs: UpkeepNeeds): Promise<void> {

@@ -7,15 +7,12 @@ import { JSON_BODY_LIMIT } from './framework-errors.ts';
 
 /** An empty JSON body is no body: `curl -X POST -H 'content-type: application/json'` on a route that needs none. */
 export function installJson(app: FastifyInstance): void {
+  app.removeContentTypeParser('text/plain');
   const parse = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser(
-    'application/json',
-    { parseAs: 'string', bodyLimit: JSON_BODY_LIMIT },
-    (request, body, done) => {
-      if (body.length === 0) done(null, undefined);
-      else parse(request, body as string, done);
-    },
-  );
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    else parse(request, body as string, done);
+  });
 }
 
 const UPLOAD_TYPES = [

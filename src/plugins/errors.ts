@@ -11,19 +11,19 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 export function installErrorHandlers(app: FastifyInstance): void {
   const methods = methodsByPath(app);
-  app.setErrorHandler((error: FastifyError, request, reply) => answer(error, request, reply));
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply));
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const path = pathOf(request);
     const allowed = methods(path);
     if (allowed.length === 0)
-      return answer(new ServiceError('NOT_FOUND', { what: `'${path}'` }), request, reply);
+      return answerError(new ServiceError('NOT_FOUND', { what: `'${path}'` }), request, reply);
     reply.header('allow', allowed.join(', '));
     const facts = { method: request.method, allowed: allowed.join(', ') };
-    return answer(new ServiceError('METHOD_NOT_ALLOWED', facts), request, reply);
+    return answerError(new ServiceError('METHOD_NOT_ALLOWED', facts), request, reply);
   });
 }
 
-async function answer(error: Error, request: FastifyRequest, reply: FastifyReply) {
+export async function answerError(error: Error, request: FastifyRequest, reply: FastifyReply) {
   const known = error instanceof ServiceError ? error : frameworkError(error as FastifyError);
   const problem = problemOf(known, pathOf(request));
   if (problem.status >= 500 && known.code !== 'SHUTTING_DOWN')

@@ -6,13 +6,22 @@ import { Type } from 'typebox';
 import { ServiceError } from '../contract/errors.ts';
 import type { Collaborators } from './collaborators.ts';
 import { findJob } from './find-job.ts';
-import { bytes, JobParams, nothing, page, problems } from './schemas.ts';
+import { JobParams, nothing, page, problems } from './schemas.ts';
 import { sendFile } from './send-file.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   json: 'application/json; charset=utf-8',
   html: 'text/html; charset=utf-8',
   jsonl: 'application/jsonl; charset=utf-8',
+};
+
+const binary = { schema: { type: 'string', format: 'binary' } };
+
+const MEDIA = {
+  'application/octet-stream': binary,
+  'application/json': { schema: { type: 'object' } },
+  'text/html': binary,
+  'application/jsonl': binary,
 };
 
 const typeOf = (name: string) => TYPES[name.split('.').at(-1)!] ?? 'application/octet-stream';
@@ -60,8 +69,8 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (a
         tags: ['artifacts'],
         params: Type.Object({ ...JobParams.properties, '*': Type.String() }),
         response: {
-          200: bytes('The file.'),
-          206: bytes('The range that was asked for.'),
+          200: { description: 'The file.', content: MEDIA },
+          206: { description: 'The range that was asked for.', content: MEDIA },
           304: nothing('Unchanged.'),
           ...problems('JOB_NOT_FOUND', 'ARTIFACT_NOT_FOUND', 'RANGE_NOT_SATISFIABLE'),
         },

@@ -44,7 +44,6 @@ export const datasetRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (ap
   app.post(
     '/datasets',
     {
-      bodyLimit: Number.MAX_SAFE_INTEGER,
       schema: {
         operationId: 'uploadDataset',
         summary: 'Upload a data set: a zip or tar archive',

@@ -35,7 +35,6 @@ export const modelRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app,
   app.post(
     '/models',
     {
-      bodyLimit: Number.MAX_SAFE_INTEGER,
       schema: {
         operationId: 'uploadModel',
         summary: 'Upload an ONNX model',

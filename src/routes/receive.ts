@@ -1,6 +1,6 @@
 /** @file Receive one file: the raw body, or a part of a multipart one. */
 
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 
@@ -34,11 +34,18 @@ export async function receiveFile(
   if (request.isMultipart()) return receiveOnlyPart(request, uploads, limit, name, sha256);
   const body = request.body as Readable | undefined;
   if (body === undefined) throw new ServiceError('UPLOAD_INCOMPLETE', { why: 'there is no body' });
+  if (!(body instanceof Readable)) throw notBytes(request);
   // Refused half-way, the request must live on: its connection carries the answer.
   const chunks = body.iterator({ destroyOnReturn: false });
   const upload = await uploads.receive(chunks, { limit, ...(sha256 && { sha256 }) });
   return nonEmpty({ upload, name: cleanName(name ?? attachmentName(request)) });
 }
+
+const notBytes = ({ headers }: FastifyRequest) =>
+  new ServiceError('UNSUPPORTED_MEDIA_TYPE', {
+    found: headers['content-type'] ?? 'missing',
+    valid: 'application/octet-stream, or multipart/form-data with the part file',
+  });
 
 /** Content-Length is believed where it says too much, and counted where it says little. */
 export function refuseTooLong({ headers }: FastifyRequest, limit: number): void {

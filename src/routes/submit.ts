@@ -45,7 +45,6 @@ export const submitRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app
   app.post(
     '/jobs',
     {
-      bodyLimit: Number.MAX_SAFE_INTEGER,
       schema: {
         operationId: 'submitJob',
         summary: 'Queue a compression job',
