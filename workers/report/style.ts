@@ -14,8 +14,8 @@ p{margin:.5rem 0}
 .verdict{border:1px solid var(--line);border-left:6px solid var(--good);background:var(--panel);border-radius:6px;padding:.75rem 1rem;margin:1rem 0}
 .verdict.rejected{border-left-color:var(--bad)}
 .verdict strong{font-size:1.1rem}
-.verdict ul{margin:.5rem 0 0;padding-left:1.2rem}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1rem 0}
+.verdict ul{margin:.5rem 0 0;padding:0;list-style:none}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.25rem,1fr));gap:.6rem;margin:1rem 0}
 .card{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:.65rem .8rem}
 .card .name{font-size:.8rem;color:var(--soft)}
 .card .now{font-size:1.35rem;font-weight:650;line-height:1.25}
@@ -26,6 +26,8 @@ table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:right;padding:.35rem .6rem;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:7.5rem}
 th{font-weight:600;color:var(--soft)}
+td.good{color:var(--good)}td.bad{color:var(--bad)}
+.words td,.words th{text-align:left;white-space:normal;overflow-wrap:anywhere}
 svg{display:block;max-width:100%;height:auto}
 svg text{fill:var(--ink);font:12px system-ui,sans-serif}
 svg .soft{fill:var(--soft)}
@@ -35,12 +37,15 @@ figcaption{font-size:.85rem;color:var(--soft);margin:.25rem 0 .5rem;overflow-wra
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:.4rem}
 .samples{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(24rem,100%),1fr));gap:1rem}
 .samples svg{width:100%;border-radius:4px;background:var(--panel)}
+.found{font-size:.8rem;color:var(--soft);margin:.2rem 0 0}
+.keys{font-size:.9rem;display:flex;flex-wrap:wrap;gap:.2rem 1rem}
 ol.top{margin:0;padding-left:1.2rem;font-size:.85rem}
 pre{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:.75rem;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}
 details summary{cursor:pointer;color:var(--soft)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.9rem;margin:0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 .key{display:inline-block;width:.8em;height:.8em;border-radius:2px;vertical-align:-.05em;margin-right:.3em}
+@media (max-width:36rem){.stack,.stack tbody{display:block}.stack thead{display:none}.stack tr{display:grid;grid-template-columns:repeat(3,1fr);gap:.35rem .5rem;padding:.6rem 0;border-bottom:1px solid var(--line)}.stack td,.words td{border:0;padding:0;text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:0}.stack td::before{content:attr(data-label);display:block;font-size:.75rem;color:var(--soft)}.stack td:first-child,.stack .alone{grid-column:1/-1}.stack td:first-child{font-weight:600}.stack td:first-child::before{display:none}.stack .alone::before{display:inline;margin-right:.4em}}
 @media (max-width:30rem){body{font-size:15px}dl{grid-template-columns:1fr}dt{margin-top:.4rem}th,td{padding:.35rem .4rem}}
-@media print{:root{--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--panel:#fff;--good:#0a7d4f;--bad:#b42318;--before:#8794a3;--after:#1f6feb;color-scheme:light}main{max-width:none;padding:0}h2{break-after:avoid}.card,.verdict,tr{break-inside:avoid}body{font-size:11pt}}
+@media print{:root{--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--panel:#fff;--good:#0a7d4f;--bad:#b42318;--before:#8794a3;--after:#1f6feb;color-scheme:light}main{max-width:none;padding:0}h2,h3,h2+p,h3+p{break-after:avoid}h2{margin-top:1.5rem}thead{display:table-header-group}figure,.keys{break-inside:avoid}.charts,.samples{grid-template-columns:1fr 1fr}.cards{grid-template-columns:repeat(3,1fr)}pre{white-space:pre-wrap}.card,.verdict,tr{break-inside:avoid}body{font-size:11pt}}
 `;

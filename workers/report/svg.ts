@@ -54,7 +54,7 @@ export function curves(title: string, x: string, y: string, lines: readonly Line
     ({ label, colour }) =>
       html`<span><span class="key" style="background:${colour}"></span>${label}</span> `,
   );
-  return html`<figure><figcaption>${title}<br>${keys}</figcaption><svg viewBox="0 0 ${SIDE + EDGE + 12} ${SIDE + 36}" width="${SIDE + EDGE + 12}" role="img" aria-label="${title}">${grid}${paths}<text x="${px(0.5)}" y="${SIDE + 32}" text-anchor="middle" class="soft">${x}</text><text x="10" y="${py(0.5)}" text-anchor="middle" class="soft" transform="rotate(-90 10 ${py(0.5)})">${y}</text><text x="${px(0)}" y="${SIDE + 19}" text-anchor="middle" class="soft">0</text><text x="${px(1)}" y="${SIDE + 19}" text-anchor="middle" class="soft">1</text></svg></figure>`;
+  return html`<figure><figcaption>${title}<br>${keys}</figcaption><svg viewBox="0 0 ${SIDE + EDGE + 12} ${SIDE + 36}" width="${SIDE + EDGE + 12}" role="img" aria-label="${title}">${grid}${paths}<text x="${px(0.5)}" y="${SIDE + 32}" text-anchor="middle" class="soft">${x}</text><text x="10" y="${py(0.5)}" text-anchor="middle" class="soft" transform="rotate(-90 10 ${py(0.5)})">${y}</text><text x="${EDGE - 5}" y="${py(0.98)}" text-anchor="end" class="soft">1</text><text x="${px(0)}" y="${SIDE + 19}" text-anchor="middle" class="soft">0</text><text x="${px(1)}" y="${SIDE + 19}" text-anchor="middle" class="soft">1</text></svg></figure>`;
 }
 
 export const clip = (text: string, most: number): string =>

@@ -17,6 +17,7 @@ test('shows the verdict first, then what changed, the stages, classes, samples, 
     'mAP50-95',
     'Stages',
     'Largest losses per tensor',
+    'Accuracy',
     'Classes',
     'Sample images',
     'Environment',
@@ -52,6 +53,45 @@ test('a result that is slower than its input says so at the top', () => {
   expect(page.indexOf('slower than the input')).toBeLessThan(page.indexOf('Stages'));
 });
 
+test('a quantized stage tells its share in 8 bits and what stayed in float, by reason', () => {
+  const report = sampleReport();
+  report.stages[0]!.details = {
+    convMacs8bit: 0.981,
+    convs: 64,
+    fusedConvs: 57,
+    float: [
+      { tensor: 'a', reason: 'output layer' },
+      { tensor: 'b', reason: 'output layer' },
+      { tensor: 'c', reason: 'as keepFloat asks' },
+    ],
+  };
+
+  const page = renderHtml(report);
+
+  expect(page).toContain('98.1 % of the multiply-accumulates');
+  expect(page).toContain('57 of 64 convolutions');
+  expect(page).toContain('Kept in float: 3 tensors');
+  expect(page).toMatch(/output layer<\/td><td[^>]*>2<\/td><td[^>]*>a, b</);
+});
+
+test('a box that only one model found is dashed, and counted', () => {
+  const report = sampleReport();
+  report.samples![0]!.after = [];
+
+  const page = renderHtml(report);
+
+  expect(page.match(/stroke-dasharray/g)).toHaveLength(1);
+  expect(page).toContain('before: 1 found, 1 alone');
+  expect(page).toContain('after: 0 found');
+});
+
+test('each column keeps its name where a phone shows rows as blocks', () => {
+  const page = renderHtml(sampleReport());
+
+  for (const name of ['bytes', 'latency', 'val before', 'change'])
+    expect(page).toContain(`data-label="${name}"`);
+});
+
 const places: Record<string, (r: Report) => void> = {
   'model name': (r) => {
     r.name = HOSTILE;
@@ -73,6 +113,19 @@ const places: Record<string, (r: Report) => void> = {
   },
   'box label': (r) => {
     (r.samples![0]!.before[0] as { name: string }).name = HOSTILE;
+  },
+  'class and column': (r) => {
+    r.baseline.perClass![0]!.metrics[HOSTILE] = 1;
+    r.baseline.metrics[HOSTILE] = 1;
+  },
+  'reason to stay in float': (r) => {
+    r.stages[0]!.details = { float: [{ tensor: 'a', reason: HOSTILE }] };
+  },
+  'detail of a stage': (r) => {
+    r.stages[0]!.details = { [HOSTILE]: HOSTILE, list: [HOSTILE] };
+  },
+  'stage name': (r) => {
+    r.stages[0]!.stage = HOSTILE;
   },
   command: (r) => {
     r.command = HOSTILE;
