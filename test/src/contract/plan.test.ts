@@ -1,0 +1,147 @@
+/** @file Planning a raw spec: defaults, pointers, valid values, needs. */
+
+import { expect, test } from 'vitest';
+
+import type { ServiceError } from '../../../src/contract/errors.ts';
+import { checkImages, imageNeeds, planJob } from '../../../src/contract/plan.ts';
+import type { StageDocument } from '../../../src/contract/stage-document.ts';
+
+const DOCUMENT: StageDocument = {
+  stages: {
+    simplify: {
+      version: 1,
+      summary: '',
+      options: { type: 'object', properties: {}, additionalProperties: false },
+    },
+    quantize: {
+      version: 1,
+      summary: '',
+      needsImages: {},
+      options: {
+        type: 'object',
+        properties: {
+          precision: { enum: ['int8'], default: 'int8' },
+          calibrator: { enum: ['auto', 'minmax', 'mse'], default: 'auto' },
+          images: { type: 'integer', minimum: 1, default: 128 },
+          nested: {
+            type: 'object',
+            default: {},
+            properties: { deep: { type: 'number', default: 0.5 } },
+            additionalProperties: false,
+          },
+          reduceRange: { anyOf: [{ const: 'auto' }, { type: 'boolean' }], default: 'auto' },
+        },
+        additionalProperties: false,
+      },
+    },
+  },
+};
+
+const failure = (
+  spec: unknown,
+): { code: string; errors: { pointer: string; detail: string }[] } => {
+  try {
+    planJob(spec, DOCUMENT);
+  } catch (error) {
+    const { code, facts } = error as ServiceError;
+    return { code, errors: (facts as { errors: [] }).errors };
+  }
+  throw new Error('it was accepted');
+};
+
+test('defaults of the job and of each stage are filled in, deep ones too; what was given stays', () => {
+  const given = { stages: [{ stage: 'quantize', images: 3 }], seed: 7 };
+
+  const spec = planJob(given, DOCUMENT);
+
+  expect(spec).toEqual({
+    seed: 7,
+    latency: { threads: 1 },
+    stages: [
+      {
+        stage: 'quantize',
+        precision: 'int8',
+        calibrator: 'auto',
+        images: 3,
+        nested: { deep: 0.5 },
+        reduceRange: 'auto',
+      },
+    ],
+  });
+  expect(given).toEqual({ stages: [{ stage: 'quantize', images: 3 }], seed: 7 });
+});
+
+const stage = (options: object) => ({ stages: [{ stage: 'quantize', ...options }] });
+
+test.each([
+  [
+    'a field',
+    { stages: [], acept: {} },
+    '/acept',
+    /did you mean 'accept'\?.*valid are model, dataset/,
+  ],
+  [
+    'a stage',
+    { stages: [{ stage: 'quantise' }] },
+    '/stages/0/stage',
+    /valid are simplify, quantize: did you mean 'quantize'\?/,
+  ],
+  [
+    'a name of every object',
+    { stages: [{ stage: 'constructor' }] },
+    '/stages/0/stage',
+    /names no stage/,
+  ],
+  ['an option', stage({ calibratr: 1 }), '/stages/0/calibratr', /did you mean 'calibrator'/],
+  [
+    'a value',
+    stage({ calibrator: 'minmx' }),
+    '/stages/0/calibrator',
+    /"auto", "minmax", "mse": did you mean 'minmax'\?/,
+  ],
+  ['a type', stage({ images: '3' }), '/stages/0/images', /is "3"; valid is an integer ≥ 1/],
+  ['a bound', stage({ images: 0 }), '/stages/0/images', /is 0; valid is an integer ≥ 1/],
+  ['a union', stage({ reduceRange: 3 }), '/stages/0/reduceRange', /valid is "auto" or a boolean/],
+  ['something deep', stage({ nested: { deep: 'x' } }), '/stages/0/nested/deep', /a number/],
+  ['a name with a slash', stage({ 'a/b~': 1 }), '/stages/0/a~1b~0', /not a known field/],
+  ['no stage name', { stages: [{}] }, '/stages/0/stage', /is required/],
+  ['no stages at all', {}, '/stages', /is required/],
+  ['no object', [], '', /valid is an object/],
+])('%s that is wrong is pointed at, with what would be valid', (_, spec, pointer, detail) => {
+  const { code, errors } = failure(spec);
+
+  expect(code).toBe('SPEC_INVALID');
+  expect(errors.find((e) => e.pointer === pointer)?.detail, JSON.stringify(errors)).toMatch(detail);
+});
+
+test('all faults are told at once', () => {
+  const spec = { ...stage({ images: 0, calibrator: 'x' }), seed: -1, task: 'detct' };
+
+  const pointers = failure(spec).errors.map(({ pointer }) => pointer);
+
+  expect(pointers.sort()).toEqual(['/seed', '/stages/0/calibrator', '/stages/0/images', '/task']);
+});
+
+test.each([
+  ['a field', { preset: 'fast' }, '/preset'],
+  ['a stage', { stages: [{ stage: 'distill' }] }, '/stages/0/stage'],
+  ['a value', stage({ precision: 'fp16' }), '/stages/0/precision'],
+  ['an option', stage({ rounding: 'adaround' }), '/stages/0/rounding'],
+])('%s to come is named as such', (_, spec, pointer) => {
+  expect(failure(spec)).toMatchObject({ code: 'NOT_YET_SUPPORTED', errors: [{ pointer }] });
+});
+
+test('needs for images: by stages and by limits on accuracy', () => {
+  const spec = (change: object) =>
+    planJob({ stages: [{ stage: 'simplify' }], ...change }, DOCUMENT);
+  const splits = (change: object) => imageNeeds(spec(change), DOCUMENT).map((n) => n.split);
+  const images = { train: 0, val: 3, test: 0 };
+
+  expect(splits({})).toEqual([]);
+  expect(splits({ accept: { maxBytes: 1, minSpeedup: 1, maxLatencyMs: 1 } })).toEqual([]);
+  expect(splits({ accept: { maxDrop: 0, minAgreement: 1 } })).toEqual(['val', 'val']);
+  expect(splits(stage({}))).toEqual(['train']);
+  expect(() => checkImages(spec(stage({})), DOCUMENT, undefined)).toThrow(/Stage 'quantize' needs/);
+  expect(() => checkImages(spec(stage({})), DOCUMENT, images)).toThrow(/0 in train, 3 in val/);
+  expect(() => checkImages(spec({ accept: { maxDrop: 0 } }), DOCUMENT, images)).not.toThrow();
+});
