@@ -10,7 +10,11 @@ export const Preprocess = Type.Object(
     channels: Type.Enum(['rgb', 'bgr'], { description: 'Channel order of the input.' }),
     scale: Type.Number({ description: 'Factor on the 0…255 pixel values, before mean and std.' }),
     mean: { ...Triple, description: 'Subtracted per channel, after scale.' },
-    std: { ...Triple, description: 'Divided by per channel, after mean.' },
+    std: Type.Array(Type.Number({ exclusiveMinimum: 0 }), {
+      minItems: 1,
+      maxItems: 4,
+      description: 'Divided by per channel, after mean.',
+    }),
     resize: Type.Enum(['letterbox', 'letterbox-topleft', 'stretch', 'center-crop'], {
       description: 'How an image meets the input size.',
     }),

@@ -50,7 +50,7 @@ export async function evaluate(
       ...judged,
       images: samples.length,
       predictions,
-      warnings: watch.warnings(),
+      warnings: [...binding.notes, ...otherLabels(binding, samples), ...watch.warnings()],
     };
   } finally {
     await session.release();
@@ -80,6 +80,17 @@ async function predict(
     await setImmediate(); // run() blocks this thread: let timers and messages through
   }
   return predictions;
+}
+
+/** Labels of another kind than the task's cannot be compared with anything. */
+function otherLabels({ task }: TaskBinding, samples: readonly Sample[]): string[] {
+  const boxes = samples.some((s) => s.boxes !== undefined);
+  const classes = samples.some((s) => s.label !== undefined);
+  if (task === 'detect' && classes && !boxes)
+    return ['The data set has one class per image and no boxes: detections cannot be judged.'];
+  if (task === 'classify' && boxes && !classes)
+    return ['The data set has boxes and no class per image: top-1 cannot be judged.'];
+  return [];
 }
 
 function expectKnownLabels(binding: TaskBinding, samples: readonly Sample[]): void {

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { bytesOf } from '../onnx/tensor.ts';
 import type { Plane, Prediction } from '../tasks/task.ts';
 
-const IN_MEMORY = 256 * 2 ** 20;
+const IN_MEMORY = 64 * 2 ** 20;
+/** A new file is begun beyond this: workers may limit the size of one. */
+const FILE_BYTES = 512 * 2 ** 20;
 
 /** Closes the file of a Spill that nothing refers to any more. */
 const closing = new FinalizationRegistry<number>((file) => closeSync(file));
@@ -40,7 +42,10 @@ export class Spill {
       // The runtime may hand out a view of a larger buffer: keep only what is needed.
       return { dims: plane.dims, data: plane.data.slice() };
     }
-    this.#file ??= new OpenFile();
+    if (this.#file === undefined || this.#end + bytes > FILE_BYTES) {
+      this.#file = new OpenFile();
+      this.#end = 0;
+    }
     const at = this.#end;
     writeAll(this.#file.descriptor, bytesOf(plane.data), at);
     this.#end += bytes;

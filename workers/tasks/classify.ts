@@ -6,7 +6,7 @@ import { findDecodeTail, outputChannels } from './decode-tail.ts';
 import { exportedTaskOf, namesOf } from './metadata.ts';
 import { imageInput, shapeText } from './model-input.ts';
 import { DEFAULTS, resolvePreprocess } from './preprocess.ts';
-import { classNames, type Task } from './task.ts';
+import { classNames, nameNotes, type Task } from './task.ts';
 
 export interface ClassifyHead {
   readonly output: string;
@@ -33,6 +33,7 @@ export const classify: Task = {
       inputSize: input.size,
       input,
       head,
+      notes: nameNotes(namesOf(model), options.classes),
     };
   },
 

@@ -24,6 +24,7 @@ export const generic: Task = {
       inputSize: image?.size ?? [0, 0],
       input: image,
       head: undefined,
+      notes: [],
     };
   },
 

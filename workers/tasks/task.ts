@@ -22,6 +22,8 @@ export interface TaskBinding {
   readonly input: ModelInput | undefined;
   /** What decode needs; each task casts its own. */
   readonly head: unknown;
+  /** What people should know before they trust a figure; part of every evaluation's warnings. */
+  readonly notes: readonly string[];
 }
 
 /** A plain float32 tensor, as the runtime hands it over. */
@@ -92,8 +94,24 @@ export interface Task {
 /** Names for `count` classes: the model's own, else the data set's, else numbers. */
 export function classNames(
   count: number,
-  ...sources: readonly (readonly string[] | undefined)[]
+  own: readonly string[] | undefined,
+  dataset: readonly string[] | undefined,
 ): readonly string[] {
-  const found = sources.find((names) => names?.length === count);
+  const found = [own, dataset].find((names) => names?.length === count);
   return found ?? Array.from({ length: count }, (_, i) => String(i));
+}
+
+/** Where model and data set name the same class differently: labels are compared by number. */
+export function nameNotes(
+  own: readonly string[] | undefined,
+  dataset: readonly string[] | undefined,
+): string[] {
+  if (own === undefined || dataset === undefined || own.length !== dataset.length) return [];
+  const plain = (name: string) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
+  const i = own.findIndex((name, k) => plain(name) !== plain(dataset[k]!) && !/^\d+$/.test(name));
+  return i < 0
+    ? []
+    : [
+        `Class ${i} is '${own[i]}' in the model and '${dataset[i]}' in the data set: labels are compared by number.`,
+      ];
 }

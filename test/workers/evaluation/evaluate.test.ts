@@ -8,6 +8,7 @@ import { outputSqnr } from '../../../workers/evaluation/sqnr.ts';
 import { Value } from '../../../workers/onnx/graph.ts';
 import { readModel } from '../../../workers/onnx/read.ts';
 import { Tensor } from '../../../workers/onnx/tensor.ts';
+import { parseText } from '../../../workers/onnx/text.ts';
 import { writeModel } from '../../../workers/onnx/write.ts';
 import { bindTask } from '../../../workers/tasks/registry.ts';
 import { trainCellClassifier } from '../../helpers/cell-classifier.ts';
@@ -63,6 +64,33 @@ test('labels beyond the classes of the model are refused', async () => {
     code: 'CLASSES_DIFFER',
     facts: { model: 3, dataset: 6 },
   });
+});
+
+test('labels of another kind are pointed out, not compared', async () => {
+  const { splits } = await folderOf({ 'a/1.jpg': 'image', 'b/2.jpg': 'image', 'b/3.jpg': 'image' });
+  const model = yolov8();
+
+  expect(await evaluate(model, bindTask(model), splits.train)).toMatchObject({
+    metrics: {},
+    warnings: [expect.stringContaining('no boxes')],
+  });
+});
+
+test('a model that takes and returns float16 is fed and read', async () => {
+  const { splits } = await folderOf(images);
+  const model = parseText(`(float16[N, 3, 8, 8] x) => (float16[N, 3] y) {
+    p = GlobalAveragePool(x)
+    y = Flatten(p)
+  }`);
+  const binding = bindTask(model);
+
+  const { predictions } = await evaluate(model, binding, splits.train);
+
+  expect(binding).toMatchObject({ task: 'classify', input: { dtype: 'float16' } });
+  const [first] = predictions;
+  const scores = first!.prediction.kind === 'classes' ? [...first!.prediction.scores] : [];
+  expect(scores.every((s) => Number.isFinite(s))).toBe(true);
+  expect(new Set(scores).size).toBeGreaterThan(1);
 });
 
 test('cancelling stops between images', async () => {

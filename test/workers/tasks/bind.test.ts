@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import type { Model } from '../../../workers/onnx/graph.ts';
+import { readModel } from '../../../workers/onnx/read.ts';
 import { bindTask, type TaskName } from '../../../workers/tasks/registry.ts';
 import {
   endToEnd,
@@ -10,7 +11,9 @@ import {
   yolov8Joined,
   yolox,
 } from '../../helpers/head-models.ts';
+import { NO_SHARED_DATA, sharedData } from '../../helpers/shared-data.ts';
 import { modelOf, randomWeight } from '../../helpers/tiny-model.ts';
+import { zooBytes } from '../../helpers/zoo.ts';
 
 const names = { names: "{0: 'WBC', 1: 'it\\'s', 2: \"RBC\"}" };
 
@@ -164,4 +167,27 @@ test('a model without an image input binds as generic and says so', () => {
     inputSize: [0, 0],
     description: expect.stringContaining('it has 2 inputs (a, b)'),
   });
+});
+
+test('class names that differ between model and data set are pointed out', () => {
+  const model = yolov8({ metadata: names });
+
+  expect(bindTask(model, { classes: ['wbc', 'It s', 'RBC'] }).notes).toEqual([]);
+  expect(bindTask(model, { classes: ['RBC', "it's", 'WBC'] }).notes).toEqual([
+    "Class 0 is 'WBC' in the model and 'RBC' in the data set: labels are compared by number.",
+  ]);
+});
+
+const zoo = (sharedData()?.zoo() ?? []).filter((entry) => entry.raw_bytes < 50e6);
+if (zoo.length === 0) test.skip(`zoo: ${NO_SHARED_DATA}`, () => {});
+
+test.each(zoo.map((entry) => [entry.name, entry] as const))('zoo graph %s', (_, entry) => {
+  const { library, cls } = entry['source'] as { library: string; cls: string };
+  const other = /-(seg|pose|obb)$/.test(cls);
+  const classifies = library !== 'ultralytics' || cls.endsWith('-cls');
+
+  const { task, inputSize } = bindTask(readModel(zooBytes(entry)));
+
+  expect(task).toBe(other ? 'generic' : classifies ? 'classify' : 'detect');
+  expect(inputSize).toEqual(entry.inputs[0]!.run_shape.slice(2));
 });

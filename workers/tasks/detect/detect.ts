@@ -9,6 +9,7 @@ import {
   type BindOptions,
   classNames,
   type Detection,
+  nameNotes,
   type Plane,
   type Task,
   type TaskBinding,
@@ -47,6 +48,7 @@ export const detect: Task = {
       inputSize: input.size,
       input,
       head,
+      notes: nameNotes(namesOf(model), options.classes),
     };
   },
 
