@@ -60,7 +60,7 @@ const flag = (description: string): Variable<boolean> => ({
   },
 });
 
-const oneOf = <V extends string>(
+const oneOf = <const V extends string>(
   values: readonly V[],
   fallback: V,
   description: string,
@@ -113,6 +113,14 @@ export const VARIABLES = {
   LATHE_HOST: text('127.0.0.1', 'Address to listen on.'),
   LATHE_PORT: integer(8080, [0, 65_535], 'Port to listen on; 0: any free one.'),
   LATHE_DATA_DIR: text('data', 'Folder of uploads and artifacts, shared by API and workers.'),
+  LATHE_STORAGE: oneOf(
+    ['disk', 's3'],
+    'disk',
+    'Where files are kept: LATHE_DATA_DIR, or a bucket.',
+  ),
+  LATHE_S3_BUCKET: text('', 'The bucket, with LATHE_STORAGE=s3.'),
+  LATHE_S3_ENDPOINT: text('', 'Address of a storage that speaks S3; without it, AWS.'),
+  LATHE_S3_REGION: text('us-east-1', 'Region of the bucket.'),
   REDIS_URL: redisUrl,
   LATHE_REDIS_PREFIX: text('lathe', 'First part of every Redis key.'),
   LATHE_API_KEYS: apiKeys,
@@ -162,6 +170,8 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
+  readonly storage: Values['LATHE_STORAGE'];
+  readonly s3: { readonly bucket: string; readonly endpoint: string; readonly region: string };
   readonly redisUrl: string;
   readonly redisPrefix: string;
   readonly apiKeys: readonly ApiKey[];
@@ -205,6 +215,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     host: values.LATHE_HOST,
     port: values.LATHE_PORT,
     dataDir: resolve(values.LATHE_DATA_DIR),
+    storage: values.LATHE_STORAGE,
+    s3: Object.freeze({
+      bucket: values.LATHE_S3_BUCKET,
+      endpoint: values.LATHE_S3_ENDPOINT,
+      region: values.LATHE_S3_REGION,
+    }),
     redisUrl: values.REDIS_URL,
     redisPrefix: values.LATHE_REDIS_PREFIX,
     apiKeys: values.LATHE_API_KEYS,
@@ -247,6 +263,8 @@ function parseAll(env: Readonly<Record<string, string | undefined>>): Values {
       return [name, variable.fallback];
     }
   });
+  if (env['LATHE_STORAGE'] === 's3' && !env['LATHE_S3_BUCKET'])
+    wrong.push('LATHE_S3_BUCKET is not set; LATHE_STORAGE=s3 needs the name of a bucket');
   if (wrong.length > 0) throw new ConfigError(`${wrong.join('.\n')}.`);
   return Object.fromEntries(entries) as Values;
 }

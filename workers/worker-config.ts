@@ -10,6 +10,8 @@ export interface WorkerConfig {
   readonly redisPrefix: string;
   /** Where artifacts are stored: the same folder as the API's. */
   readonly dataDir: string;
+  readonly storage: Config['storage'];
+  readonly s3: Config['s3'];
   /** Where jobs work; emptied as they end. */
   readonly workDir: string;
   /** Jobs at a time. */
@@ -53,12 +55,14 @@ export function workerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
 }
 
 function pick(config: Config) {
-  const { redisUrl, redisPrefix, dataDir, provider } = config;
+  const { redisUrl, redisPrefix, dataDir, storage, s3, provider } = config;
   const { lockSeconds, graceSeconds, logLevel, warnings } = config;
   return {
     redisUrl,
     redisPrefix,
     dataDir,
+    storage,
+    s3,
     provider,
     lockSeconds,
     graceSeconds,

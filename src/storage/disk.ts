@@ -1,6 +1,6 @@
 /** @file Files on a disk, by content: `<root>/blobs/ab/abcd…`, written under a temporary name first. */
 
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import {
   access,
@@ -20,7 +20,7 @@ import type { Readable } from 'node:stream';
 import { type Digest, hexOf, isDigest } from '../contract/digest.ts';
 import { ServiceError } from '../contract/errors.ts';
 import type { ArtifactStore, ByteRange, PutOptions, Stored, StoredFile } from './artifact-store.ts';
-import { storageError, writeHashed } from './write-hashed.ts';
+import { hashFile, storageError, writeHashed } from './write-hashed.ts';
 
 export class DiskStore implements ArtifactStore {
   readonly #blobs: string;
@@ -37,7 +37,7 @@ export class DiskStore implements ArtifactStore {
     { move = false, ...options }: PutOptions & { readonly move?: boolean } = {},
   ): Promise<Stored> {
     if (!move) return this.putStream(createReadStream(path), options);
-    const stored = await hashed(path, options);
+    const stored = await hashFile(path, options);
     await this.#publish(path, stored.digest);
     return stored;
   }
@@ -116,20 +116,6 @@ export class DiskStore implements ArtifactStore {
     const hex = hexOf(digest);
     return join(this.#blobs, hex.slice(0, 2), hex);
   }
-}
-
-/** Hash a file that lies where it is. */
-async function hashed(path: string, options: PutOptions): Promise<Stored> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for await (const chunk of createReadStream(path)) {
-    hash.update(chunk);
-    bytes += chunk.length;
-  }
-  const digest = `sha256:${hash.digest('hex')}` as const;
-  if (options.sha256 !== undefined && options.sha256 !== digest)
-    throw new ServiceError('DIGEST_MISMATCH', { expected: options.sha256, found: digest });
-  return { digest, bytes };
 }
 
 const unlessMissing = (error: NodeJS.ErrnoException): undefined => {

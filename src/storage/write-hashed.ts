@@ -1,7 +1,7 @@
-/** @file Write a stream to a file, hashing it in the same pass. */
+/** @file Hash a file, or a stream while it is written to one. */
 
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
@@ -49,4 +49,18 @@ export async function writeHashed(
     await rm(path, { force: true });
     throw storageError(error);
   }
+}
+
+/** Hash a file that lies where it is. @throws DIGEST_MISMATCH */
+export async function hashFile(path: string, options: PutOptions): Promise<Stored> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of createReadStream(path)) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  const digest = `sha256:${hash.digest('hex')}` as const;
+  if (options.sha256 !== undefined && options.sha256 !== digest)
+    throw new ServiceError('DIGEST_MISMATCH', { expected: options.sha256, found: digest });
+  return { digest, bytes };
 }

@@ -1,7 +1,6 @@
-/** @file Which nodes carry trained weights, and which of them stand last before the outputs. */
+/** @file Which nodes carry trained weights. */
 
-import type { Graph, Node } from './graph.ts';
-import { GraphIndex } from './uses.ts';
+import type { Node } from './graph.ts';
 import { floatsOf } from './values.ts';
 
 /** Ops that mix channels by a weight, and the index of that weight. */
@@ -39,30 +38,3 @@ export function isTrained(node: Node): boolean {
 }
 
 const offWhole = (w: number) => Math.abs(w - Math.round(w));
-
-/**
- * The output layers: walking back from the graph's outputs through ops without trained weights, the first trained
- * nodes met. `tail` is what lies between them and the outputs (decoding, softmax, reshapes).
- */
-export function outputLayers(
-  graph: Graph,
-  index = new GraphIndex(graph),
-): { layers: Node[]; tail: Set<Node> } {
-  const layers = new Set<Node>();
-  const tail = new Set<Node>();
-  const open = graph.outputs.flatMap((v) => index.producer(v) ?? []);
-  while (open.length > 0) {
-    const node = open.pop()!;
-    if (layers.has(node) || tail.has(node)) continue;
-    if (isTrained(node)) {
-      layers.add(node);
-      continue;
-    }
-    tail.add(node);
-    for (const x of node.inputs) {
-      const producer = x && index.producer(x);
-      if (producer) open.push(producer);
-    }
-  }
-  return { layers: graph.nodes.filter((n) => layers.has(n)), tail };
-}

@@ -1,8 +1,9 @@
 /** @file Which products run in integers, and which tensors are quantized for them. */
 
 import { macsOf } from '../onnx/cost.ts';
+import { findDecodeTail } from '../onnx/decode-tail.ts';
 import type { Graph, Node, Value } from '../onnx/graph.ts';
-import { isTrained, outputLayers, weightIndex } from '../onnx/trained.ts';
+import { isTrained, weightIndex } from '../onnx/trained.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 import { activationOf } from './activation-of.ts';
 import type { Matcher } from './matcher.ts';
@@ -86,7 +87,7 @@ function floatReasons(
   const reasons = new Map<Node, string>();
   const macs = new Map(graph.nodes.map((n) => [n, macsOf(n, graph)]));
   const total = [...macs.values()].reduce((a, b) => a + b, 0);
-  const { layers } = outputLayers(graph, index);
+  const { layers } = findDecodeTail(graph, graph.outputs, index);
   const share = layers.reduce((sum, n) => sum + macs.get(n)!, 0) / (total || 1);
   for (const node of graph.nodes) {
     const isProduct =

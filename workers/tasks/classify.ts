@@ -1,8 +1,8 @@
 /** @file Task `classify`: one score per class, judged by top-1. */
 
+import { findDecodeTail, outputChannels } from '../onnx/decode-tail.ts';
 import type { Model, Value } from '../onnx/graph.ts';
 import { GraphIndex } from '../onnx/uses.ts';
-import { findDecodeTail, outputChannels } from './decode-tail.ts';
 import { exportedTaskOf, namesOf } from './metadata.ts';
 import { imageInput, shapeText } from './model-input.ts';
 import { DEFAULTS, resolvePreprocess } from './preprocess.ts';

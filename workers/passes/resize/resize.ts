@@ -2,11 +2,11 @@
 
 import { ServiceError } from '../../../src/contract/errors.ts';
 import { intOf } from '../../onnx/attributes.ts';
+import { findDecodeTail } from '../../onnx/decode-tail.ts';
 import type { Attribute, Model, Node, Value } from '../../onnx/graph.ts';
 import { nodeLabel, Value as ValueOf } from '../../onnx/graph.ts';
 import { Names } from '../../onnx/names.ts';
 import { Tensor } from '../../onnx/tensor.ts';
-import { outputLayers } from '../../onnx/trained.ts';
 import { GraphIndex } from '../../onnx/uses.ts';
 import { numbersOf } from '../../onnx/values.ts';
 import { type Axis, atom, axisSize, isChanged, refuse, sizesOf } from './axes.ts';
@@ -61,7 +61,7 @@ class Walk {
     this.#model = model;
     this.#index = new GraphIndex(model.graph);
     this.#names = new Names(model.graph);
-    this.#tail = outputLayers(model.graph, this.#index).tail;
+    this.#tail = findDecodeTail(model.graph, model.graph.outputs, this.#index).nodes;
     for (const [value, axes] of inputs) this.#know(value, axes);
   }
 

@@ -1,8 +1,8 @@
 /** @file Recognising a detection head by its output convs, its decode tail and its output's shape. */
 
+import { type DecodeTail, findDecodeTail, outputChannels } from '../../onnx/decode-tail.ts';
 import type { Dim, Graph, Model, Value } from '../../onnx/graph.ts';
 import { GraphIndex } from '../../onnx/uses.ts';
-import { type DecodeTail, findDecodeTail, outputChannels } from '../decode-tail.ts';
 import { namesOf } from '../metadata.ts';
 
 /**

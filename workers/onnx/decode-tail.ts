@@ -1,10 +1,10 @@
 /** @file The decode tail: what lies between a model's last trained layers and its outputs. */
 
-import { tensorOf } from '../onnx/attributes.ts';
-import type { Graph, Node, Value } from '../onnx/graph.ts';
-import type { Tensor } from '../onnx/tensor.ts';
-import { GraphIndex } from '../onnx/uses.ts';
-import { numbersOf } from '../onnx/values.ts';
+import { tensorOf } from './attributes.ts';
+import type { Graph, Node, Value } from './graph.ts';
+import type { Tensor } from './tensor.ts';
+import { GraphIndex } from './uses.ts';
+import { numbersOf } from './values.ts';
 
 export interface DecodeTail {
   /** The first trained layers met on the way back from the outputs, in graph order. */
