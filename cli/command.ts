@@ -9,6 +9,8 @@ export interface CliCommand {
   readonly summary: string;
   /** As commander writes them: `<spec>`, `[models...]`. */
   readonly arguments?: string;
+  /** It ends by itself on SIGINT and SIGTERM, in its own time. */
+  readonly handlesSignals?: true;
   /** Options beside --json, which every command has. */
   options?(command: Command): void;
   run(

@@ -19,9 +19,9 @@ export interface Failure {
 
 export function failureOf(error: unknown): Failure {
   if (error instanceof CommanderError) {
-    const shown = error.exitCode === 0;
+    const shown = error.exitCode === 0 || error.code === 'commander.help';
     return {
-      exit: shown ? EXIT.done : EXIT.invalid,
+      exit: error.exitCode === 0 ? EXIT.done : EXIT.invalid,
       code: 'USAGE',
       detail: shown ? '' : withoutPrefix(error.message),
     };
@@ -36,9 +36,11 @@ export function failureOf(error: unknown): Failure {
     return { exit: EXIT.unreachable, code: 'SERVER_UNREACHABLE', detail: error.message };
   if (error instanceof ApiError)
     return { exit: exitOfStatus(error.status), code: error.problem.code, detail: apiDetail(error) };
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message, path } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR' || code === 'ENOTDIR')
     return { exit: EXIT.invalid, code, detail: fileDetail(error as NodeJS.ErrnoException) };
+  if (code === 'EEXIST')
+    return { exit: EXIT.invalid, code, detail: `'${path}' is a file, not a folder.` };
   if (code === 'ENOSPC') return { exit: EXIT.failed, code, detail: 'The disk is full.' };
   return { exit: EXIT.failed, code: 'INTERNAL', detail: message ?? String(error) };
 }

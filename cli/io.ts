@@ -3,14 +3,6 @@
 import { stderr, stdout } from 'node:process';
 import { SingleBar } from 'cli-progress';
 
-import { EXIT } from './exit-codes.ts';
-
-/** The bar hides the cursor: give it back. */
-function interrupted(): void {
-  stderr.write('\u001B[?25h\n');
-  process.exit(EXIT.interrupted);
-}
-
 export class Io {
   readonly json: boolean;
   #bar: SingleBar | undefined;
@@ -58,7 +50,6 @@ export class Io {
         forceRedraw: true,
       });
       this.#bar.start(100, 0, { doing, left: '' });
-      process.once('SIGINT', interrupted);
     }
     const left = secondsLeft ? `, about ${secondsLeft} s left` : '';
     this.#bar.update(Math.round(share * 100), { doing, left });
@@ -69,9 +60,9 @@ export class Io {
     if (!this.#bar) return;
     this.#bar.stop();
     this.#bar = undefined;
-    process.removeListener('SIGINT', interrupted);
   }
 
+  /** The bar hides the cursor: give it back. */
   close(): void {
     this.#end();
   }

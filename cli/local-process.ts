@@ -43,7 +43,6 @@ export async function runLocally(
     child.kill('SIGTERM');
     setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS).unref();
   };
-  process.removeAllListeners('SIGINT');
   process.on('SIGINT', stop).on('SIGTERM', stop);
   child.stdin!.on('error', () => {}); // the child is gone already: its exit says so
   child.stdin!.write(`${JSON.stringify(input)}\n`);

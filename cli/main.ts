@@ -1,76 +1,17 @@
 #!/usr/bin/env node
-/** @file The `lathe` command. */
+/** @file The `lathe` command. What a model could take down with it runs in a process of its own. */
 
-import { Command } from 'commander';
+import { EXIT } from './exit-codes.ts';
+import { mayCrash, runApart } from './isolation.ts';
 
-import { LATHE } from '../workers/jobs/versions.ts';
-import type { CliCommand } from './command.ts';
-import { EXIT, type ExitCode } from './exit-codes.ts';
-import { failureOf } from './failure.ts';
-import { Io } from './io.ts';
-import { COMMANDS } from './registry.ts';
-
-async function main(argv: readonly string[]): Promise<ExitCode> {
-  const program = new Command('lathe')
-    .description(
-      'Make trained vision models small and fast for edge devices, on the ONNX graph itself.',
-    )
-    .version(LATHE)
-    .showSuggestionAfterError(true)
-    .exitOverride()
-    .configureOutput({ outputError: () => {} });
-  let exit: ExitCode = EXIT.done;
-  for (const [name, command] of Object.entries(COMMANDS) as [string, CliCommand][]) {
-    add(program, name, command, (code) => {
-      exit = code;
-    });
-  }
-  try {
-    await program.parseAsync([...argv], { from: 'user' });
-    return exit;
-  } catch (error) {
-    return tell(failureOf(error), argv.includes('--json'));
-  }
-}
-
-function add(
-  program: Command,
-  name: string,
-  command: CliCommand,
-  done: (code: ExitCode) => void,
-): void {
-  const sub = program
-    .command(`${name} ${command.arguments ?? ''}`.trim())
-    .description(command.summary)
-    .option('--json', 'one JSON document on stdout; words for people go to stderr')
-    .allowExcessArguments(false)
-    .exitOverride()
-    .configureOutput({ outputError: () => {} });
-  command.options?.(sub);
-  sub.action(async () => {
-    const io = new Io(sub.opts()['json'] === true);
-    try {
-      done(
-        await command.run(
-          sub.processedArgs.flat().filter((a) => a !== undefined),
-          sub.opts(),
-          io,
-        ),
-      );
-    } finally {
-      io.close();
-    }
-  });
-}
-
-function tell({ exit, code, detail }: ReturnType<typeof failureOf>, json: boolean): ExitCode {
-  if (exit === EXIT.done) return exit;
-  if (json) process.stdout.write(`${JSON.stringify({ error: { code, detail } }, null, 2)}\n`);
-  process.stderr.write(`lathe: ${detail}\n`);
-  return exit;
-}
-
-const exit = await main(process.argv.slice(2));
+const argv = process.argv.slice(2);
+// Whoever read our words has closed the pipe (`lathe inspect M | head -1`): nothing is left to say.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed);
+});
+const exit = mayCrash(argv)
+  ? await runApart(argv)
+  : await (await import('./program.ts')).runProgram(argv);
 // serve and worker go on until they are told to stop; what failed must not linger on an open connection.
 if (exit === EXIT.done) process.exitCode = exit;
 else process.exit(exit);

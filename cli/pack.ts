@@ -11,6 +11,11 @@ import type { NamedBlob } from '../sdk/client.ts';
 import { filesUnder } from '../workers/data/files.ts';
 import { fileBlob } from './client.ts';
 
+/** @param path an .onnx file, an archive, or a folder: a model with external data */
+export async function packModel(path: string): Promise<NamedBlob> {
+  return (await stat(path)).isDirectory() ? packFolder(path) : fileBlob(path);
+}
+
 const ARCHIVE = /\.(zip|tar|tgz|tar\.gz)$/i;
 
 /** @param path an archive, a data.yaml (its folder is packed) or a folder */

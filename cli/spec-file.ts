@@ -15,14 +15,20 @@ export interface LocalJob {
   readonly dataset: string | undefined;
 }
 
-/** @throws UsageError the file is no JSON */
+/** @throws UsageError the file is no JSON, or no object */
 export async function readSpec(file: string): Promise<Record<string, unknown>> {
   const text = await readFile(file, 'utf8');
+  let spec: unknown;
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    spec = JSON.parse(text);
   } catch (error) {
     throw new UsageError(`'${file}' is not JSON: ${(error as Error).message}`);
   }
+  if (typeof spec !== 'object' || spec === null || Array.isArray(spec))
+    throw new UsageError(
+      `'${file}' holds ${Array.isArray(spec) ? 'a list' : spec === null ? 'null' : `a ${typeof spec}`}, not a job spec: an object such as {"stages": [{"stage": "quantize"}]}.`,
+    );
+  return spec as Record<string, unknown>;
 }
 
 /**
@@ -69,10 +75,32 @@ async function place(
       `The field '${field}' of '${spec}' names a file on a server; here give ${option}.`,
     );
   }
-  await access(path).catch(() => {
-    throw new UsageError(
-      `'${path}' does not exist (from ${typeof given === 'string' ? option.split(' ')[0] : `the field '${field}' of '${spec}'`}).`,
-    );
-  });
+  await requireFile(
+    path,
+    typeof given === 'string' ? option.split(' ')[0]! : `the field '${field}' of '${spec}'`,
+  );
   return path;
+}
+
+/**
+ * A file to upload: from the option, else from the spec's field, where it is a path relative to the spec's own folder.
+ *
+ * @returns undefined where the field holds an id, or nothing
+ * @throws UsageError it is not there
+ */
+export async function uploadPath(
+  given: unknown,
+  own: unknown,
+  spec: string,
+  field: 'model' | 'dataset',
+): Promise<string | undefined> {
+  if (typeof given !== 'string' && (typeof own !== 'string' || own.startsWith('sha256:')))
+    return undefined;
+  return place(given, own, spec, field, field === 'model' ? '--model M.onnx' : '--data DATA');
+}
+
+async function requireFile(path: string, from: string): Promise<void> {
+  await access(path).catch(() => {
+    throw new UsageError(`'${path}' does not exist (from ${from}).`);
+  });
 }

@@ -16,7 +16,10 @@ export const redis: Check = async (env) => {
     connectTimeout: 3000,
     maxRetriesPerRequest: 0,
   });
-  client.on('error', () => {}); // connect() tells it
+  let cause = ''; // connect() itself only says that the connection is closed
+  client.on('error', (error: Error) => {
+    cause = error.message;
+  });
   try {
     await client.connect();
     const info = await client.info('server');
@@ -37,7 +40,7 @@ export const redis: Check = async (env) => {
     return {
       name: 'Redis',
       state: 'bad',
-      detail: `${shown} does not answer: ${(error as Error).message}. Needed by serve and worker only.`,
+      detail: `${shown} does not answer: ${cause || (error as Error).message.replace(/\.$/, '')}. Needed by serve and worker only.`,
     };
   } finally {
     client.disconnect();

@@ -1,6 +1,7 @@
 import { client } from '../client.ts';
 import type { CliCommand } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
+import { UsageError } from '../failure.ts';
 import { table } from '../table.ts';
 
 export const jobs: CliCommand = {
@@ -15,10 +16,13 @@ export const jobs: CliCommand = {
       .option('--limit <n>', 'at most this many, 1 to 200', '50')
       .option('--cursor <cursor>', 'nextCursor of the page before'),
   async run(_, { status, label, limit, cursor }, io) {
+    const count = Number(limit);
+    if (!Number.isInteger(count) || count < 1 || count > 200)
+      throw new UsageError(`--limit: '${limit}' is not a whole number from 1 to 200.`);
     const page = await client().jobs({
       status: text(status),
       label: text(label),
-      limit: Number(limit),
+      limit: count,
       cursor: text(cursor),
     });
     const rows = page.items.map((job) => [

@@ -28,6 +28,7 @@ export const run: CliCommand = {
   summary:
     'run a whole job here, without a server: model.onnx, report.json, report.html, metrics.jsonl, stages/',
   arguments: '<spec>',
+  handlesSignals: true,
   options: (command) =>
     command
       .option('--model <file>', 'the input model; default: the path in the spec')

@@ -4,6 +4,7 @@ import { EXIT } from '../exit-codes.ts';
 /** Both run until SIGTERM or SIGINT; settings come from the environment, as the configuration table says. */
 export const serve: CliCommand = {
   summary: 'the API process; settings from the environment (LATHE_PORT, REDIS_URL …)',
+  handlesSignals: true,
   async run() {
     const { runServer } = await import('../../src/server.ts');
     await runServer();
@@ -13,6 +14,7 @@ export const serve: CliCommand = {
 
 export const worker: CliCommand = {
   summary: 'a worker process; settings from the environment (REDIS_URL, LATHE_CONCURRENCY …)',
+  handlesSignals: true,
   async run() {
     const { runWorker } = await import('../../workers/main.ts');
     await runWorker();

@@ -1,38 +1,45 @@
 import { planJob } from '../../src/contract/plan.ts';
 import { readStageDocument } from '../../src/contract/stage-document.ts';
-import { client, exitOf, fileBlob, follow, jobText } from '../client.ts';
+import { client, exitOf, follow, jobText } from '../client.ts';
 import type { CliCommand } from '../command.ts';
 import { download } from '../download.ts';
 import { EXIT } from '../exit-codes.ts';
-import { packFolder } from '../pack.ts';
-import { readSpec } from '../spec-file.ts';
+import { packFolder, packModel } from '../pack.ts';
+import { readSpec, uploadPath } from '../spec-file.ts';
 
 export const submit: CliCommand = {
   summary: 'send a job to a server (LATHE_URL, LATHE_API_KEY)',
   arguments: '<spec>',
   options: (command) =>
     command
-      .option('--model <file>', 'the input model; default: the id in the spec')
+      .option(
+        '--model <file>',
+        'the input model (with external data: an archive or a folder); default: the id or path in the spec',
+      )
       .option(
         '--data <path>',
-        'an archive (zip, tar, tar.gz), a data.yaml or a folder, which is packed; default: the id in the spec',
+        'an archive (zip, tar, tar.gz), a data.yaml or a folder, which is packed; default: the id or path in the spec',
       )
       .option('--wait', 'follow the job to its end and exit as `lathe run` does')
-      .option('--out <folder>', 'with --wait: download the artifacts there'),
+      .option('--out <folder>', 'wait, then download the artifacts there'),
   async run([file], options, io) {
     const spec = await readSpec(file!);
     planJob(spec, readStageDocument()); // faults are told before anything is sent
     const api = client();
-    const model =
-      typeof options['model'] === 'string' ? await fileBlob(options['model']) : undefined;
-    const dataset =
-      typeof options['data'] === 'string' ? await packFolder(options['data']) : undefined;
+    const [modelPath, dataPath] = [
+      await uploadPath(options['model'], spec['model'], file!, 'model'),
+      await uploadPath(options['data'], spec['dataset'], file!, 'dataset'),
+    ];
+    const model = modelPath === undefined ? undefined : await packModel(modelPath);
+    const dataset = dataPath === undefined ? undefined : await packFolder(dataPath);
+    if (model) delete spec['model'];
+    if (dataset) delete spec['dataset'];
     if (dataset && !model) Object.assign(spec, { dataset: (await api.uploadDataset(dataset)).id });
     const job = await api.submit(spec, {
       ...(model && { model }),
       ...(model && dataset && { dataset }),
     });
-    if (options['wait'] !== true) {
+    if (options['wait'] !== true && options['out'] === undefined) {
       io.result(job, job.id);
       return EXIT.done;
     }
