@@ -30,7 +30,8 @@ export type Problem = Static<typeof Problem>;
 /** `MODEL_NOT_FOUND` → `Model not found`. */
 export function titleOf(code: string): string {
   const words = code.toLowerCase().replaceAll('_', ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  const sentence = words.charAt(0).toUpperCase() + words.slice(1);
+  return sentence.replace(/\b(json|http)\b/i, (word) => word.toUpperCase());
 }
 
 /** @param instance path of the request */

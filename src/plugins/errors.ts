@@ -24,7 +24,10 @@ export function installErrorHandlers(app: FastifyInstance): void {
 }
 
 export async function answerError(error: Error, request: FastifyRequest, reply: FastifyReply) {
-  const known = error instanceof ServiceError ? error : frameworkError(error as FastifyError);
+  const known =
+    error instanceof ServiceError
+      ? error
+      : frameworkError(error as FastifyError, request.headers['content-type']);
   const problem = problemOf(known, pathOf(request));
   if (problem.status >= 500 && known.code !== 'SHUTTING_DOWN')
     request.log.error({ err: error }, problem.detail);

@@ -11,7 +11,7 @@ interface ValidationFault {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-const KNOWN: Readonly<Record<string, (error: FastifyError) => ServiceError>> = {
+const KNOWN: Readonly<Record<string, (error: FastifyError, type?: string) => ServiceError>> = {
   FST_ERR_VALIDATION: invalid,
   FST_ERR_CTP_INVALID_MEDIA_TYPE: unsupported,
   FST_ERR_CTP_BODY_TOO_LARGE: () => tooLarge('body'),
@@ -36,16 +36,16 @@ const KNOWN: Readonly<Record<string, (error: FastifyError) => ServiceError>> = {
 const REDIS =
   /Stream isn't writeable|Command timed out|max retries per request|Connection is closed|LOADING |READONLY |MASTERDOWN /;
 
-/** The error of ours that says the same; INTERNAL where there is none. */
-export function frameworkError(error: FastifyError): ServiceError {
+/** The error of ours that says the same; INTERNAL where there is none. @param type content type of the request */
+export function frameworkError(error: FastifyError, type?: string): ServiceError {
   const known = KNOWN[error.code];
-  if (known) return known(error);
+  if (known) return known(error, type);
   if (REDIS.test(error.message)) return new ServiceError('REDIS_UNAVAILABLE', {}, { cause: error });
   if (/multipart|terminated early|unexpected end/i.test(error.message)) return incomplete(error);
   if (error.statusCode === 400)
     return new ServiceError('JSON_MALFORMED', { why: error.message }, { cause: error });
   if (error.statusCode === 413) return tooLarge('body');
-  if (error.statusCode === 415) return unsupported(error);
+  if (error.statusCode === 415) return unsupported(error, type);
   return new ServiceError('INTERNAL', { what: error.message }, { cause: error });
 }
 
@@ -62,10 +62,9 @@ const tooLarge = (what: string) =>
 /** Of JSON bodies and of the part `spec`, in bytes. */
 export const JSON_BODY_LIMIT = 2 ** 20;
 
-function unsupported(error: FastifyError): ServiceError {
-  const found = /Unsupported Media Type: ?(.*)/i.exec(error.message)?.[1] || 'missing';
+function unsupported(_error: FastifyError, type = 'missing'): ServiceError {
   return new ServiceError('UNSUPPORTED_MEDIA_TYPE', {
-    found,
+    found: type,
     valid: 'application/json, multipart/form-data or application/octet-stream, by route',
   });
 }

@@ -29,15 +29,23 @@ export async function receiveJob<Spec>(
   refuseTooLong(request, most.model + most.dataset + JSON_BODY_LIMIT);
   const files: ReceivedFiles = {};
   let spec: { readonly value: Spec } | undefined;
+  let early: string | undefined;
   try {
     for await (const part of request.parts({
       limits: { fileSize: Math.max(most.model, most.dataset) + 1 },
     })) {
       const name = partName(part, spec !== undefined, files);
-      if (name === 'spec') spec = { value: await onSpec(await specOf(part)) };
+      if (!spec && name !== 'spec') {
+        // A spec whose JSON does not parse is told at the end: that says more than "must come first".
+        if (part.type === 'file') part.file.resume();
+        early = name;
+      } else if (name === 'spec') spec = { value: await onSpec(await specOf(part)) };
       else files[name] = await receivePart(part, uploads, most[name]);
     }
-    if (!spec) throw new ServiceError('MULTIPART_INVALID', { why: "the part 'spec' is missing" });
+    if (!spec || early)
+      throw new ServiceError('MULTIPART_INVALID', {
+        why: early ? "the part 'spec' must come first" : "the part 'spec' is missing",
+      });
     return { spec: spec.value, files };
   } catch (error) {
     await discardAll(files);
@@ -53,10 +61,8 @@ export async function discardAll({ model, dataset }: ReceivedFiles): Promise<voi
 function partName(part: Part, hasSpec: boolean, files: ReceivedFiles): (typeof PARTS)[number] {
   const name = PARTS.find((valid) => valid === part.fieldname);
   if (name === undefined) throw unknownPart(part.fieldname, PARTS);
-  if ((name === 'spec') === hasSpec || (name !== 'spec' && files[name] !== undefined)) {
-    const why = hasSpec ? `'${name}' comes twice` : "the part 'spec' must come first";
-    throw new ServiceError('MULTIPART_INVALID', { why });
-  }
+  if (name === 'spec' ? hasSpec : files[name] !== undefined)
+    throw new ServiceError('MULTIPART_INVALID', { why: `'${name}' comes twice` });
   return name;
 }
 

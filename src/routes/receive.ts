@@ -30,7 +30,7 @@ export async function receiveFile(
   name: string | undefined,
 ): Promise<Received> {
   const sha256 = announcedDigest(request);
-  refuseTooLong(request, request.isMultipart() ? limit + MULTIPART_OVERHEAD : limit);
+  refuseTooLong(request, limit);
   if (request.isMultipart()) return receiveOnlyPart(request, uploads, limit, name, sha256);
   const body = request.body as Readable | undefined;
   if (body === undefined) throw new ServiceError('UPLOAD_INCOMPLETE', { why: 'there is no body' });
@@ -48,8 +48,9 @@ const notBytes = ({ headers }: FastifyRequest) =>
   });
 
 /** Content-Length is believed where it says too much, and counted where it says little. */
-export function refuseTooLong({ headers }: FastifyRequest, limit: number): void {
-  if (Number(headers['content-length'] ?? 0) > limit)
+export function refuseTooLong(request: FastifyRequest, limit: number): void {
+  const most = request.isMultipart() ? limit + MULTIPART_OVERHEAD : limit;
+  if (Number(request.headers['content-length'] ?? 0) > most)
     throw new ServiceError('PAYLOAD_TOO_LARGE', { what: 'upload', limit });
 }
 

@@ -341,3 +341,15 @@ describe('with a worker', () => {
   const upload = async (number: number): Promise<string> =>
     (await site.http.post('/v1/models').type(BYTES).send(modelFile(number))).body.id;
 });
+
+test.each([
+  ['as text', {}],
+  ['as JSON', { contentType: 'application/json' }],
+  ['as a file', { contentType: 'application/json', filename: 'spec.json' }],
+])('a spec that does not parse, sent %s, is told as such', async (_, how) => {
+  const call = site.http.post('/v1/jobs').field('spec', Buffer.from('{bad') as never, how as never);
+
+  const answer = await call.attach('model', modelFile(78), 'm.onnx');
+
+  expect([answer.status, answer.body.code], answer.text).toEqual([400, 'JSON_MALFORMED']);
+});
