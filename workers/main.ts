@@ -17,12 +17,16 @@ import { openStore } from '../src/storage/registry.ts';
 import { LATHE } from './jobs/versions.ts';
 import { chooseProvider } from './runtime/providers.ts';
 import { confinementHere } from './supervision/confinement.ts';
+import { takeOver } from './supervision/neighbours.ts';
 import { removeOrphans } from './supervision/workspace.ts';
 import { Supervisor } from './supervisor.ts';
 import { type WorkerConfig, workerConfig } from './worker-config.ts';
 
 /** A queue job that was started more often than this takes its workers down: it fails for good. */
 const STARTS = { maxStalledCount: 2, maxStartedAttempts: 5 };
+
+/** How often the neighbours are looked at. */
+const NEIGHBOURS_MS = 3000;
 
 export interface RunningWorker {
   /** Stop taking jobs, hand back those at work, close. */
@@ -43,9 +47,11 @@ export async function startWorker(asked: WorkerConfig, log: Logger): Promise<Run
   subscriber.on('message', (_channel, id: string) => supervisor.cancel(id));
   void subscriber.subscribe(jobs.keys.cancel).catch(onError);
   const heart = beating(config, redis, onError);
+  const watch = watchNeighbours(redis, jobs, queue, log, onError);
   const worker = bullWorker(config, redis, supervisor, onError);
   return {
     async close() {
+      clearInterval(watch);
       const closing = worker.close();
       supervisor.handBack();
       await closing;
@@ -79,6 +85,24 @@ function supervisorOf(
     queue,
     log: (facts, message) => log.info(facts, message),
   });
+}
+
+/** Take over from workers of this machine that died, without waiting for their locks. */
+function watchNeighbours(
+  redis: Redis,
+  jobs: Jobs,
+  queue: BullJobQueue,
+  log: Logger,
+  onError: (error: Error) => void,
+): NodeJS.Timeout {
+  let busy = false;
+  return setInterval(async () => {
+    if (busy || redis.status !== 'ready') return;
+    busy = true;
+    const taken = await takeOver(jobs, queue).catch((error) => onError(error as Error));
+    for (const job of taken ?? []) log.info({ job }, 'taken over from a dead worker');
+    busy = false;
+  }, NEIGHBOURS_MS);
 }
 
 /** Say every ten seconds that this worker lives, and what it can do. */

@@ -2,12 +2,12 @@
 
 import { ServiceError } from '../src/contract/errors.ts';
 import type { JobQueue } from '../src/queue/job-queue.ts';
-import { nextAttempt } from '../src/queue/reconcile.ts';
-import type { JobRecord } from '../src/records/job-record.ts';
+import { begun, nextAttempt } from '../src/queue/reconcile.ts';
+import type { JobError, JobRecord } from '../src/records/job-record.ts';
 import { Fenced } from '../src/records/jobs.ts';
-import { failureOf } from './jobs/failure.ts';
 import { runAttempt, type StopReason, type Surroundings } from './supervision/attempt.ts';
 import { cancelled, claim, failed } from './supervision/claim.ts';
+import { OWN_ID } from './supervision/neighbours.ts';
 
 /** The native crash that is final: once may be the machine's fault. */
 const FINAL_CRASH = 2;
@@ -31,7 +31,7 @@ export class Supervisor {
   /** Work off one queue job. Ends when the record says how the job ended, or when somebody else has it. */
   async process(queueId: string, id: string, signal?: AbortSignal): Promise<void> {
     const { jobs, log } = this.#options;
-    let job = await claim(jobs, id, queueId);
+    let job = await claim(jobs, id, queueId, OWN_ID);
     const stop = new AbortController();
     signal?.addEventListener('abort', () => stop.abort('cancel' satisfies StopReason));
     this.#running.set(id, stop);
@@ -92,19 +92,20 @@ export class Supervisor {
     const { jobs, log } = this.#options;
     const times = job.crashes + 1;
     log({ job: job.id, signal, times }, 'the job crashed');
-    const error = failureOf(
-      new ServiceError('MODEL_CRASHES_RUNTIME', { signal, times }),
-      job.stages.find((s) => s.status === 'running')?.stage ?? null,
-    );
-    const { code, detail, stage, retryable } = error;
     const next = await jobs.change(
       job.id,
       (now) =>
         times >= FINAL_CRASH
-          ? { set: { crashes: times, ...failed(now, { code, detail, stage, retryable }) } }
-          : { set: { crashes: times, attempt: now.attempt + 1 } },
+          ? { set: { crashes: times, ...failed(now, crashOf(now, signal, times)) } }
+          : { set: { crashes: times, attempt: now.attempt + 1, ...begun(now) } },
       job.attempt,
     );
     return next?.status === 'running' ? next : undefined;
   }
+}
+
+function crashOf(job: JobRecord, signal: string, times: number): JobError {
+  const stage = job.stages.find((s) => s.status === 'running')?.stage ?? null;
+  const error = new ServiceError('MODEL_CRASHES_RUNTIME', { signal, times });
+  return { code: error.code, detail: error.message, stage, retryable: false };
 }

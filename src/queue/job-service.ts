@@ -74,14 +74,5 @@ function retried(job: JobRecord): Change {
   const { id, status } = job;
   if (!TERMINAL.has(status)) throw new ServiceError('JOB_NOT_FINISHED', { id, status });
   if (status === 'succeeded') throw new ServiceError('JOB_SUCCEEDED', { id });
-  return {
-    set: {
-      ...nextAttempt(job),
-      crashes: 0,
-      progress: 0,
-      stages: job.stages.map((s) =>
-        s.status === 'finished' ? s : { ...s, status: 'waiting', progress: 0, finishedAt: null },
-      ),
-    },
-  };
+  return { set: { ...nextAttempt(job), crashes: 0 } };
 }

@@ -1,7 +1,7 @@
 /** @file Bring queue and records together again after a crash between the two. */
 
 import { ServiceError } from '../contract/errors.ts';
-import type { JobRecord } from '../records/job-record.ts';
+import { type JobRecord, waitingStage } from '../records/job-record.ts';
 import type { Jobs } from '../records/jobs.ts';
 import type { JobQueue } from './job-queue.ts';
 
@@ -98,9 +98,7 @@ function stopped(job: JobRecord): Pick<JobRecord, 'stages' | 'estimatedSecondsLe
 }
 
 /** The fields that put a job back to the start of a new attempt; finished stages keep their results. */
-export function nextAttempt(
-  job: JobRecord,
-): Pick<JobRecord, 'attempt' | 'queueId' | 'status' | 'error' | 'finishedAt' | 'outcome'> {
+export function nextAttempt(job: JobRecord): Partial<JobRecord> {
   const attempt = job.attempt + 1;
   return {
     attempt,
@@ -109,5 +107,12 @@ export function nextAttempt(
     error: null,
     finishedAt: null,
     outcome: null,
+    ...begun(job),
   };
+}
+
+/** Nothing done yet in this attempt: every stage waits, but for those that are finished for good. */
+export function begun(job: JobRecord): Partial<JobRecord> {
+  const stages = job.stages.map((s) => (s.status === 'finished' ? s : waitingStage(s.stage)));
+  return { progress: 0, estimatedSecondsLeft: null, stages };
 }

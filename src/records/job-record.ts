@@ -67,6 +67,8 @@ export interface JobRecord {
   readonly attempt: number;
   /** `<id>-<attempt>` of the queue job that carries it now. */
   readonly queueId: string;
+  /** The worker that runs this attempt, or ran the last one. */
+  readonly worker: string | null;
   /** Native crashes so far: the second one is final. */
   readonly crashes: number;
   readonly artifacts: readonly ArtifactRecord[];
@@ -101,6 +103,7 @@ export function newJobRecord(job: NewJob): JobRecord {
     error: null,
     attempt: 1,
     queueId: `${job.id}-1`,
+    worker: null,
     crashes: 0,
     artifacts: [],
     webhook: job.webhook ?? null,

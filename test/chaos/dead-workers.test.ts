@@ -16,14 +16,6 @@ afterAll(() => site.close());
 
 const longJob = () => site.longJob();
 
-/** How often each stage was really worked on to its end. */
-async function timesFinished(id: string): Promise<number[]> {
-  const events = await site.events(id);
-  return [0, 1].map(
-    (index) => events.filter((e) => e['index'] === index && e['resumed'] === false).length,
-  );
-}
-
 const leftovers = () => {
   const work = join(site.folder, 'work');
   return existsSync(work) ? readdirSync(work).flatMap((w) => readdirSync(join(work, w))) : [];
@@ -41,28 +33,9 @@ test('kill -9 of a worker: another finishes the job without repeating the finish
 
   expect(children).toHaveLength(1);
   expect(job).toMatchObject({ status: 'succeeded', outcome: 'pass', attempt: 2 });
-  expect(await timesFinished(id)).toEqual([1, 1]);
+  expect(await site.timesFinished(id)).toEqual([1, 1]);
   expect(alive(children[0]!)).toBe(false);
   await expect.poll(leftovers).toEqual([]);
-});
-
-test('SIGTERM of a worker: the job is handed back at once and resumes elsewhere', async () => {
-  const first = site.worker({ LATHE_LOCK_SECONDS: '60' });
-  const { id } = await longJob();
-  await site.until(id, inSecondStage);
-
-  const started = performance.now();
-  await kill(first, 'SIGTERM');
-  const seconds = (performance.now() - started) / 1000;
-  const back = await site.jobs.find(id);
-  site.worker();
-  const job = await site.finished(id);
-
-  expect(first.exitCode).toBe(0);
-  expect(seconds).toBeLessThan(6);
-  expect(back).toMatchObject({ status: 'queued', attempt: 2 });
-  expect(job).toMatchObject({ status: 'succeeded', attempt: 2 });
-  expect(await timesFinished(id)).toEqual([1, 1]);
 });
 
 test('a worker that hangs loses its job; when it wakes up, nothing it says counts', async () => {
@@ -80,7 +53,7 @@ test('a worker that hangs loses its job; when it wakes up, nothing it says count
   expect(job).toMatchObject({ status: 'succeeded', attempt: 2 });
   await expect.poll(() => alive(child!), { timeout: 10_000 }).toBe(false);
   expect(await site.jobs.find(id)).toEqual(job);
-  expect(await timesFinished(id)).toEqual([1, 1]);
+  expect(await site.timesFinished(id)).toEqual([1, 1]);
 });
 
 test('two workers, many jobs: each is run once', async () => {
@@ -115,7 +88,7 @@ test('one native crash is tried again, the second is final', async () => {
   const failed = await site.finished(twice.id);
 
   expect(survived).toMatchObject({ status: 'succeeded', attempt: 2, crashes: 1 });
-  expect(await timesFinished(once.id)).toEqual([1, 1]);
+  expect(await site.timesFinished(once.id)).toEqual([1, 1]);
   expect(failed).toMatchObject({
     status: 'failed',
     error: { code: 'MODEL_CRASHES_RUNTIME', stage: 'quantize', retryable: false },

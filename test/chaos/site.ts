@@ -197,6 +197,12 @@ export class Site {
   finished = (id: string, seconds?: number) =>
     this.until(id, ({ status }) => TERMINAL.has(status), seconds);
 
+  /** How often each of two stages was really worked on to its end. */
+  async timesFinished(id: string): Promise<number[]> {
+    const finished = (await this.events(id)).filter((e) => e['resumed'] === false);
+    return [0, 1].map((index) => finished.filter((e) => e['index'] === index).length);
+  }
+
   /** Everything the job's stream holds, oldest first. */
   async events(id: string): Promise<Record<string, unknown>[]> {
     const entries = await this.#connection.xrange(this.jobs.keys.events(id), '-', '+');

@@ -1,6 +1,7 @@
 /** @file Taking a job, and giving it up: the changes of its record that a worker makes as a whole. */
 
-import type { JobError, JobRecord, StageRecord } from '../../src/records/job-record.ts';
+import { begun } from '../../src/queue/reconcile.ts';
+import type { JobError, JobRecord } from '../../src/records/job-record.ts';
 import type { Change, Jobs } from '../../src/records/jobs.ts';
 
 const now = () => new Date().toISOString();
@@ -15,25 +16,20 @@ export async function claim(
   jobs: Jobs,
   id: string,
   queueId: string,
+  worker: string,
 ): Promise<JobRecord | undefined> {
-  const job = await jobs.change(id, (j) => (j.queueId === queueId ? claimed(j) : undefined));
+  const job = await jobs.change(id, (j) =>
+    j.queueId === queueId ? claimed(j, worker) : undefined,
+  );
   return job?.queueId === queueId && job.status === 'running' ? job : undefined;
 }
 
-function claimed(job: JobRecord): Change | undefined {
+function claimed(job: JobRecord, worker: string): Change | undefined {
   if (job.status === 'cancelling') return { set: cancelled(job) };
   if (job.status !== 'queued' && job.status !== 'running') return undefined;
   const attempt = job.status === 'running' ? job.attempt + 1 : job.attempt;
-  return { set: { status: 'running', attempt, startedAt: job.startedAt ?? now(), ...begun(job) } };
-}
-
-/** Every stage waits again; what finished ones made stays known. */
-function begun(job: JobRecord): Pick<JobRecord, 'progress' | 'stages' | 'estimatedSecondsLeft'> {
-  const stages = job.stages.map(
-    (s): StageRecord =>
-      s.status === 'finished' ? s : { ...s, status: 'waiting', progress: 0, startedAt: null },
-  );
-  return { progress: 0, estimatedSecondsLeft: null, stages };
+  const startedAt = job.startedAt ?? now();
+  return { set: { status: 'running', attempt, worker, startedAt, ...begun(job) } };
 }
 
 export function cancelled(job: JobRecord): Partial<JobRecord> {
