@@ -1,6 +1,6 @@
 /** @file Secrets as they may lie in Redis: sealed with a key that is not there. */
 
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -39,7 +39,7 @@ export async function sealFor(secretKey: string, dataDir: string): Promise<Seal>
   if (secretKey !== '') return new Seal(secretKey);
   await mkdir(dataDir, { recursive: true });
   const file = join(dataDir, 'secret.key');
-  const own = `${file}.${process.pid}`;
+  const own = `${file}.${randomUUID()}`;
   await writeFile(own, randomBytes(32).toString('base64'), { mode: 0o600, flush: true });
   await link(own, file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
