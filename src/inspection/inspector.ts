@@ -1,6 +1,8 @@
 /** @file Uploads are inspected by a child process: nothing of theirs is parsed in the API itself. */
 
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 
 import { ServiceError } from '../contract/errors.ts';
 import type { DatasetInfo, Inspection, ModelInfo } from '../contract/inspection.ts';
@@ -59,10 +61,15 @@ export class Inspector {
   /** @throws DATASET_TOO_COMPLEX · INSPECTION_FAILED · whatever inspection finds wrong */
   async dataset({ path, bytes }: Inspected, signal: AbortSignal): Promise<DatasetInfo> {
     const seconds = this.#seconds + Math.ceil(bytes / DATASET_BYTES_PER_SECOND);
-    const end = await this.#run(['dataset', path, this.#scratch], seconds, 0, signal);
-    return verdict<DatasetInfo>(end, 'data set', (what, limit) => {
-      throw new ServiceError('DATASET_TOO_COMPLEX', { what, limit });
-    });
+    const folder = await mkdtemp(join(this.#scratch, 'inspection-'));
+    try {
+      const end = await this.#run(['dataset', path, folder], seconds, 0, signal);
+      return verdict<DatasetInfo>(end, 'data set', (what, limit) => {
+        throw new ServiceError('DATASET_TOO_COMPLEX', { what, limit });
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true }); // a child that was killed leaves it full
+    }
   }
 
   #run(args: readonly string[], seconds: number, extra: number, signal: AbortSignal) {

@@ -43,7 +43,7 @@ export class Uploads {
     for (const name of await readdir(this.#folder).catch(() => [])) {
       const path = join(this.#folder, name);
       const found = await stat(path).catch(() => undefined);
-      if (found && now - found.mtimeMs > DAY) await rm(path, { force: true });
+      if (found && now - found.mtimeMs > DAY) await rm(path, { recursive: true, force: true });
     }
   }
 }
