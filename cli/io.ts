@@ -7,6 +7,7 @@ export class Io {
   readonly json: boolean;
   #bar: SingleBar | undefined;
   #last = '';
+  #closed = false;
 
   constructor(json: boolean) {
     this.json = json;
@@ -26,6 +27,7 @@ export class Io {
 
   /** A bar on a terminal; elsewhere a line whenever the work at hand changes. @param share 0…1 */
   progress(share: number, doing: string, secondsLeft?: number | null): void {
+    if (this.#closed) return;
     if (stderr.isTTY) this.#draw(share, doing, secondsLeft);
     else this.#line(share, doing);
   }
@@ -62,8 +64,9 @@ export class Io {
     this.#bar = undefined;
   }
 
-  /** The bar hides the cursor: give it back. */
+  /** No more progress. The bar hides the cursor: give it back. */
   close(): void {
+    this.#closed = true;
     this.#end();
   }
 }

@@ -23,6 +23,9 @@ const DATA = join(ROOT, 'examples/bccd');
 const SPEC = join(ROOT, 'examples/quantize-int8.json');
 const OUT = join(ROOT, 'out/demo');
 const STARTS_WITHIN_MS = 30_000;
+const TAKEN_WITHIN_MS = 30_000;
+const ENDS_WITHIN_MS = 600_000;
+const STOPS_WITHIN_MS = 10_000;
 
 const cleanups: (() => Promise<void>)[] = [];
 const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -57,7 +60,9 @@ async function main(): Promise<number> {
     dataset: await packFolder(DATA),
   });
   say(`Job ${job.id} is ${job.status}.`);
+  watchOver(api, job.id);
   const io = new Io(false);
+  cleanups.push(async () => io.close());
   const end = await follow(api, job.id, io);
   io.close();
   if (end.status !== 'succeeded') {
@@ -76,9 +81,12 @@ async function main(): Promise<number> {
 
 /** A process of Lathe; its own words come through. */
 function start(command: 'serve' | 'worker', env: NodeJS.ProcessEnv): void {
-  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), command], {
+  // A group of its own, so that Ctrl-C reaches us alone; the channel ends it if we are killed.
+  const args = ['--import', join(ROOT, 'scripts/end-with-parent.mjs'), join(ROOT, 'cli/main.ts')];
+  const child = spawn(process.execPath, [...args, command], {
     env,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    detached: true,
   });
   cleanups.push(() => stop(child));
   child.on('exit', (code) => {
@@ -90,9 +98,20 @@ async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise<void>((done) => void child.once('exit', () => done()));
   child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOPS_WITHIN_MS);
   await ended;
   clearTimeout(timer);
+}
+
+/** A demo that hangs helps nobody: say what it hangs on. */
+function watchOver(api: LatheClient, id: string): void {
+  const queued = async () => {
+    const { status } = await api.job(id);
+    if (status === 'queued') await finish(1, 'no worker has taken the job.');
+  };
+  setTimeout(() => void queued().catch(() => {}), TAKEN_WITHIN_MS).unref();
+  const late = `the job has not ended within ${ENDS_WITHIN_MS / 60_000} minutes.`;
+  setTimeout(() => void finish(1, late), ENDS_WITHIN_MS).unref();
 }
 
 async function ready(url: string): Promise<void> {
