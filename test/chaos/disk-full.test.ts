@@ -52,7 +52,12 @@ test.each([
   async (_, room, kept) => {
     const store = new NearlyFull(`${site.folder}/data`, room);
 
-    const failed = await work(await site.longJob(), store);
+    const job = await site.longJob({
+      dataset: await site.colours(),
+      stages: [{ stage: 'simplify' }, { stage: 'quantize' }],
+    });
+
+    const failed = await work(job, store);
     await site.service.retry(TENANT, failed.id);
     store.room = 100;
     const done = await work((await site.jobs.find(failed.id))!, store);

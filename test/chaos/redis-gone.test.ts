@@ -45,4 +45,26 @@ describe.runIf(own)(`Redis goes away (${OWN_REDIS_ONLY})`, () => {
 
     expect(await site.finished(id)).toMatchObject({ status: 'succeeded' });
   });
+
+  test('the API says 503 at once, is not ready, and recovers by itself', async () => {
+    const { url } = await site.api();
+    const status = async (path: string) => {
+      const started = performance.now();
+      const { status } = await fetch(`${url}${path}`);
+      return { status, quick: performance.now() - started < 8000 };
+    };
+    const before = await status('/readyz');
+
+    const bringBack = await site.stopRedis();
+    const during = await Promise.all(['/readyz', '/v1/jobs', '/livez'].map(status));
+    await bringBack();
+
+    expect(before.status).toBe(200);
+    expect(during).toEqual([
+      { status: 503, quick: true },
+      { status: 503, quick: true },
+      { status: 200, quick: true },
+    ]);
+    await expect.poll(() => status('/v1/jobs'), { timeout: 10_000 }).toMatchObject({ status: 200 });
+  });
 });

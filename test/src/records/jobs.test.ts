@@ -194,6 +194,11 @@ test('those who watch a job hear of each change, others do not', async () => {
   await events.start();
   const [a, b] = [await create('watch'), await create('watch')];
   const heard: string[] = [];
+  // What was published before arrives before this.
+  const quiet = await create('watch');
+  const passed = new Promise<void>((resolve) => events.watch(quiet.id, resolve));
+  await jobs.change(quiet.id, () => ({ set: { progress: 0.1 } }));
+  await passed;
   const stop = events.watch(a.id, () => heard.push('a'));
   events.watch(b.id, () => heard.push('b'));
 
