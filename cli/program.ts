@@ -20,8 +20,8 @@ export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   let exit: ExitCode = EXIT.done;
-  for (const [name, command] of Object.entries(COMMANDS) as [string, CliCommand][]) {
-    add(program, name, command, (code) => {
+  for (const [name, load] of needed(argv)) {
+    add(program, name, await load(), (code) => {
       exit = code;
     });
   }
@@ -31,6 +31,14 @@ export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     return tell(failureOf(error), argv.includes('--json'));
   }
+}
+
+type Loader = (typeof COMMANDS)[keyof typeof COMMANDS];
+
+/** The command that is called; all of them for help, and to suggest one to whoever misspelt it. */
+function needed([first = '']: readonly string[]): [string, Loader][] {
+  const all = Object.entries(COMMANDS);
+  return Object.hasOwn(COMMANDS, first) ? all.filter(([name]) => name === first) : all;
 }
 
 function add(
