@@ -34,16 +34,20 @@ export async function calibrate(
   const histograms = new Map(values.map((v) => [v.name, new Histogram()]));
   const inputs = new Set(model.graph.inputs.map((v) => v.name));
   const taps = values.map((v) => v.name).filter((name) => !inputs.has(name));
-  const session = await openSession(tapped(model, taps), {
-    threads: options.threads,
-    provider: options.provider,
-  });
+  // A model whose only quantized tensor is its input has nothing to run for.
+  const session =
+    taps.length === 0
+      ? undefined
+      : await openSession(tapped(model, taps), {
+          threads: options.threads,
+          provider: options.provider,
+        });
   const collect = garbageCollector();
   try {
     let done = 0;
     for await (const feed of feeds) {
       options.signal.throwIfAborted();
-      const results = await session.run(feed, taps);
+      const results = session ? await session.run(feed, taps) : {};
       for (const [name, histogram] of histograms) {
         const data = (results[name] ?? feed[name])?.data;
         if (data) histogram.add(data as Float32Array, SAMPLE);
@@ -52,7 +56,7 @@ export async function calibrate(
       options.onImage(++done);
     }
   } finally {
-    await session.release();
+    await session?.release();
   }
   for (const [name, { finite }] of histograms)
     if (!finite) throw new ServiceError('ACTIVATION_NOT_FINITE', { tensor: name });

@@ -1,8 +1,7 @@
 /** @file Write quantizers into a graph as QuantizeLinear / DequantizeLinear pairs (QDQ). */
 
-import { ServiceError } from '../../src/contract/errors.ts';
 import { int, intOf } from '../onnx/attributes.ts';
-import { type Graph, type Node, nodeLabel, Value } from '../onnx/graph.ts';
+import { type Graph, type Node, Value } from '../onnx/graph.ts';
 import { Names } from '../onnx/names.ts';
 import { bytesOf, Tensor } from '../onnx/tensor.ts';
 import { sortNodes } from '../onnx/topological.ts';
@@ -26,8 +25,6 @@ export interface Inserted {
 /**
  * Quantize the weights and biases of `products` and put a Q/DQ pair on each of `tensors`. Needs opset 13 (per-axis
  * DequantizeLinear); 21 for 16-bit formats. Tensors that survive keep their names.
- *
- * @throws WEIGHT_NOT_FINITE a weight is NaN or infinite, by name
  */
 export function insertQdq(
   graph: Graph,
@@ -64,9 +61,6 @@ function quantizeProduct(
     bias?.constant && bias.constant.size === tensor.dims[axis]
       ? floatsOf(bias.constant)
       : undefined;
-  if (!data.every(Number.isFinite)) {
-    throw new ServiceError('WEIGHT_NOT_FINITE', { tensor: weight.name, node: nodeLabel(node) });
-  }
   let quantized = quantizeWeights(data, tensor.dims, axis, options.weights);
   if (biasData) {
     const low = [...biasData.keys()].filter(

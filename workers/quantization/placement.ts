@@ -73,7 +73,6 @@ function ownOutput(
   const activation = activationOf(y, index);
   if (activation && profile.absorbed.includes(activation.op))
     return { value: activation.output, activation: undefined };
-  if (rule.output === 'unless-activated') return undefined;
   return { value: y, activation: activation?.apply };
 }
 

@@ -7,10 +7,7 @@ export interface Profile {
   /** Ops that run in integers, and whether their own output is quantized before its activation. */
   readonly ops: Readonly<
     Partial<
-      Record<
-        'Conv' | 'ConvTranspose' | 'Gemm' | 'MatMul',
-        { readonly output: 'always' | 'unless-activated' | 'never' }
-      >
+      Record<'Conv' | 'ConvTranspose' | 'Gemm' | 'MatMul', { readonly output: 'always' | 'never' }>
     >
   >;
   /** Activations that vanish into the rounding of the op before them: the tensor after them is quantized instead. */
@@ -34,10 +31,10 @@ export const PROFILES = {
     summary:
       'Runtimes that fuse Conv and its activation: tensors are quantized after the activation.',
     ops: {
-      Conv: { output: 'unless-activated' },
-      ConvTranspose: { output: 'unless-activated' },
-      Gemm: { output: 'unless-activated' },
-      MatMul: { output: 'unless-activated' },
+      Conv: { output: 'never' },
+      ConvTranspose: { output: 'never' },
+      Gemm: { output: 'never' },
+      MatMul: { output: 'never' },
     },
     absorbed: ['Relu', 'Clip'],
     readers: 'all',

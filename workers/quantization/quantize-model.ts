@@ -2,9 +2,12 @@
 
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ServiceError } from '../../src/contract/errors.ts';
 import { macsOf } from '../onnx/cost.ts';
-import type { Graph, Model, Node, Value } from '../onnx/graph.ts';
+import { type Graph, type Model, type Node, nodeLabel, type Value } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
+import { weightIndex } from '../onnx/trained.ts';
+import { floatsOf } from '../onnx/values.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
 import { type Feed, openSession } from '../runtime/session.ts';
 import { calibrate } from './calibrate.ts';
@@ -76,6 +79,7 @@ export async function quantizeModel(
     profile,
     matcher(options.keepFloat, model.graph, 'keepFloat'),
   );
+  for (const node of model.graph.nodes) expectFiniteWeight(node);
   const convMacs8bit = shareOfConvMacs(model.graph, placement.products);
   const histograms = await calibrate(
     model,
@@ -182,6 +186,15 @@ function report(value: Value, { quantizer, calibrator, histogram }: Chosen): Ten
     calibrator,
     sqnrDb: noise === 0 ? 200 : Math.min(200, 10 * Math.log10(signal / noise)),
   };
+}
+
+/** @throws WEIGHT_NOT_FINITE a weight is NaN or infinite, by name: before any image is run */
+function expectFiniteWeight(node: Node): void {
+  const index = weightIndex(node);
+  if (index === undefined) return;
+  const weight = node.inputs[index]!;
+  if (floatsOf(weight.constant!).every(Number.isFinite)) return;
+  throw new ServiceError('WEIGHT_NOT_FINITE', { tensor: weight.name, node: nodeLabel(node) });
 }
 
 function shareOfConvMacs(graph: Graph, products: readonly Node[]): number {
