@@ -27,6 +27,8 @@ const STARTS = { maxStalledCount: 2, maxStartedAttempts: 5 };
 
 /** How often the neighbours are looked at. */
 const NEIGHBOURS_MS = 3000;
+/** For handing back, once the jobs' processes have ended. */
+const HAND_BACK_MS = 6000;
 
 export interface RunningWorker {
   /** Stop taking jobs, hand back those at work, close. */
@@ -163,7 +165,8 @@ export async function runWorker(env: NodeJS.ProcessEnv = process.env): Promise<v
   const log = pino({ level: config.logLevel, base: { role: 'worker' } });
   for (const warning of config.warnings) log.warn(warning);
   const worker = await startWorker(config, log);
-  closeWithGrace({ delay: 20_000 }, async ({ err, signal }) => {
+  // Within the ten seconds that containers are given, even where Redis is away and nothing can be handed back.
+  closeWithGrace({ delay: config.graceSeconds * 1000 + HAND_BACK_MS }, async ({ err, signal }) => {
     if (err) log.error({ error: err.message, stack: err.stack }, 'unexpected');
     log.info({ signal }, 'stopping');
     await worker.close();
