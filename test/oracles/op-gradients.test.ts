@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 import { backward } from '../../workers/autodiff/backward.ts';
-import { shapeOf } from '../../workers/autodiff/shapes.ts';
 import { Value } from '../../workers/onnx/graph.ts';
 import { normalize } from '../../workers/onnx/normalize.ts';
 import { readModel } from '../../workers/onnx/read.ts';
+import { shapeOf } from '../../workers/onnx/static-shapes.ts';
 import type { TypedArray } from '../../workers/onnx/values.ts';
 import { inferTypes } from '../../workers/runtime/infer-types.ts';
 import { type Feed, openSession } from '../../workers/runtime/session.ts';

@@ -1,8 +1,8 @@
 /** @file Linear maps along one axis, as constant matrices or index lists. */
 
+import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import type { Emitter } from './emit.ts';
-import { range, type Shape, shapeOf, sizeOf } from './shapes.ts';
+import { range, type Shape, shapeOf, sizeOf } from '../onnx/static-shapes.ts';
 
 /**
  * y[…, o, …] = Σ_i M[o, i]·x[…, i, …] along `axis`.
@@ -10,7 +10,7 @@ import { range, type Shape, shapeOf, sizeOf } from './shapes.ts';
  * @param matrix row-major (out, in)
  */
 export function applyAlong(
-  g: Emitter,
+  g: GraphBuilder,
   x: Value,
   axis: number,
   matrix: Float64Array,
@@ -44,7 +44,7 @@ export function transposed(matrix: Float64Array, rows: number): Float64Array {
  * Spread `d` over `size` places along `axis`: place i takes d's slice `from[i]`, or zero where that is −1.
  * The adjoint of picking distinct places.
  */
-export function spread(g: Emitter, d: Value, axis: number, from: readonly number[]): Value {
+export function spread(g: GraphBuilder, d: Value, axis: number, from: readonly number[]): Value {
   const shape = shapeOf(d);
   const zero = shape[axis]!;
   const after = shape.map((_, i) => (i === axis ? 1 : 0));
@@ -64,7 +64,7 @@ export function spread(g: Emitter, d: Value, axis: number, from: readonly number
  * @param indices int64 value of any shape, whose axes stand at `axis` in d; entries 0…size − 1 or negative
  */
 export function scatterAdd(
-  g: Emitter,
+  g: GraphBuilder,
   d: Value,
   indices: Value,
   axis: number,

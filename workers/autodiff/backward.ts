@@ -1,10 +1,10 @@
 /** @file The driver of reverse-mode differentiation. No op is known here by name. */
 
+import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph, Node, Value } from '../onnx/graph.ts';
-import { Emitter } from './emit.ts';
+import { shapeOf } from '../onnx/static-shapes.ts';
 import { gradientRule } from './registry.ts';
 import type { Operands } from './rule.ts';
-import { shapeOf } from './shapes.ts';
 import { sumTo } from './sum-to.ts';
 
 const operands = (values: readonly (Value | undefined)[]) => values as readonly Value[] as Operands;
@@ -32,7 +32,7 @@ export function backward(
   graph: Graph,
   seeds: readonly Seed[],
   wrt: readonly Value[],
-  g = new Emitter(graph),
+  g = new GraphBuilder(graph),
 ): Value[] {
   const forward = [...graph.nodes];
   const wanted = dependents(forward, wrt);

@@ -1,7 +1,7 @@
 /** @file What a gradient rule is. */
 
+import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Node, Value } from '../onnx/graph.ts';
-import type { Emitter } from './emit.ts';
 
 /**
  * Operands of one node. The first three read as present so that a rule can destructure them; the checker has
@@ -21,7 +21,7 @@ export interface GradientContext {
   /** Whether a gradient arrives at output i: lets a rule refuse only where it matters. */
   readonly arrives: (i: number) => boolean;
   /** Where new nodes go. */
-  readonly g: Emitter;
+  readonly g: GraphBuilder;
 }
 
 /**

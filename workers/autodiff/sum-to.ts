@@ -1,13 +1,13 @@
+import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import type { Emitter } from './emit.ts';
-import { type Shape, shapeOf } from './shapes.ts';
+import { type Shape, shapeOf } from '../onnx/static-shapes.ts';
 
 /**
  * Undo broadcasting: sum `d` over every axis along which a tensor of `shape` was stretched.
  *
  *     y = broadcast(x)  ⇒  dx[i] = Σ over all positions of y that x[i] went to
  */
-export function sumTo(g: Emitter, d: Value, shape: Shape): Value {
+export function sumTo(g: GraphBuilder, d: Value, shape: Shape): Value {
   const from = shapeOf(d);
   const lead = from.length - shape.length;
   const axes = from.flatMap((size, i) => {

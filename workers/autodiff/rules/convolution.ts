@@ -1,10 +1,10 @@
 /** @file Gradients of Conv and ConvTranspose, of any number of spatial axes. */
 
 import { intOf, intsOf, stringOf } from '../../onnx/attributes.ts';
+import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Attribute, Node, Value } from '../../onnx/graph.ts';
-import type { Emitter } from '../emit.ts';
+import { range, type Shape, shapeOf, sizeOf } from '../../onnx/static-shapes.ts';
 import type { GradientRule } from '../rule.ts';
-import { range, type Shape, shapeOf, sizeOf } from '../shapes.ts';
 
 /** Where a kernel stands over its input: one entry per spatial axis. */
 export interface Window {
@@ -80,7 +80,7 @@ export const convTranspose: GradientRule = ({ node, x: [x, w], y: [y], dy: [d], 
 };
 
 /** Cut from dY's end what no input of the transposed convolution reached (output_padding of a stride or more). */
-function trim(g: Emitter, d: Value, sizes: Shape, win: Window): Value {
+function trim(g: GraphBuilder, d: Value, sizes: Shape, win: Window): Value {
   const spatial = shapeOf(d).slice(2);
   const reach = sizes.map(
     (s, i) =>
@@ -133,7 +133,13 @@ function attributesOf(win: Window): Record<string, Attribute> {
 }
 
 /** dX of a convolution. With stride 1 a plain Conv with the flipped, transposed weights: several times faster. */
-export function inputGradient(g: Emitter, d: Value, w: Value, input: Shape, win: Window): Value {
+export function inputGradient(
+  g: GraphBuilder,
+  d: Value,
+  w: Value,
+  input: Shape,
+  win: Window,
+): Value {
   const reach = win.kernel.map((k, i) => win.dilations[i]! * (k - 1));
   const before = reach.map((r, i) => r - win.before[i]!);
   const after = reach.map((r, i) => r - win.after[i]!);
@@ -152,7 +158,7 @@ export function inputGradient(g: Emitter, d: Value, w: Value, input: Shape, win:
 }
 
 /** W (M, C/g, K…) → (C, M/g, K…) with every tap axis reversed. */
-function flipped(g: Emitter, w: Value, group: number): Value {
+function flipped(g: GraphBuilder, w: Value, group: number): Value {
   const [m, c, ...kernel] = shapeOf(w) as [number, number, ...number[]];
   const taps = range(kernel.length);
   const split = g.reshape(w, [group, m / group, c, ...kernel]);
@@ -167,7 +173,13 @@ function flipped(g: Emitter, w: Value, group: number): Value {
  * One Slice of the padded X per tap k, joined on the channel axis, and one matrix product with dY: 3 to 5 times
  * faster in onnxruntime than the textbook Conv with batch and channels exchanged.
  */
-export function weightGradient(g: Emitter, x: Value, d: Value, weight: Shape, win: Window): Value {
+export function weightGradient(
+  g: GraphBuilder,
+  x: Value,
+  d: Value,
+  weight: Shape,
+  win: Window,
+): Value {
   const [m, cPerGroup, ...kernel] = weight as [number, number, ...number[]];
   const [n, , ...out] = shapeOf(d) as [number, number, ...number[]];
   const [group, length, count] = [win.group, sizeOf(out), sizeOf(kernel)];
@@ -196,7 +208,7 @@ export function weightGradient(g: Emitter, x: Value, d: Value, weight: Shape, wi
 }
 
 /** For each tap, row-major, the inputs that it meets: (N, C, O…). */
-function tapSlices(g: Emitter, x: Value, out: Shape, win: Window): Value[] {
+function tapSlices(g: GraphBuilder, x: Value, out: Shape, win: Window): Value[] {
   const axes = range(out.length);
   const spatial = shapeOf(x).slice(2);
   const need = axes.map(

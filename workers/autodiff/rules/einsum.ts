@@ -3,8 +3,8 @@
 import { ServiceError } from '../../../src/contract/errors.ts';
 import { stringOf } from '../../onnx/attributes.ts';
 import { nodeLabel } from '../../onnx/graph.ts';
+import { shapeOf } from '../../onnx/static-shapes.ts';
 import type { GradientRule } from '../rule.ts';
-import { shapeOf } from '../shapes.ts';
 
 /**
  * Y = Σ over letters that are not in the result of Π of the operands. For operand i:

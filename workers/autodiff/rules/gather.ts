@@ -3,9 +3,9 @@
 import { ServiceError } from '../../../src/contract/errors.ts';
 import { intOf, stringOf } from '../../onnx/attributes.ts';
 import { type Node, nodeLabel } from '../../onnx/graph.ts';
+import { axisOf, shapeOf } from '../../onnx/static-shapes.ts';
 import { scatterAdd } from '../along.ts';
 import type { GradientRule } from '../rule.ts';
-import { axisOf, shapeOf } from '../shapes.ts';
 
 const refuse = (node: Node, why: string): never => {
   throw new ServiceError('OP_NOT_DIFFERENTIABLE', { op: node.op, node: nodeLabel(node), why });

@@ -1,10 +1,10 @@
 /** @file Gradients of the matrix products: Gemm, MatMul. */
 
 import { floatOf, intOf } from '../../onnx/attributes.ts';
+import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Emitter } from '../emit.ts';
+import { shapeOf } from '../../onnx/static-shapes.ts';
 import type { GradientRule } from '../rule.ts';
-import { shapeOf } from '../shapes.ts';
 
 /**
  * Y = α·A′·B′ + β·C, where A′ is A or Aᵀ and B′ is B or Bᵀ.
@@ -62,7 +62,7 @@ export const matmul: GradientRule = ({ x: [a, b], dy: [d], g }) => {
 };
 
 /** Give dY back the row or column that a vector operand took away. */
-function withMatrixAxes(g: Emitter, d: Value, row: boolean, column: boolean): Value {
+function withMatrixAxes(g: GraphBuilder, d: Value, row: boolean, column: boolean): Value {
   let shape = [...shapeOf(d)];
   if (column) shape = [...shape, 1];
   if (row) shape.splice(shape.length - 1, 0, 1);
@@ -70,7 +70,7 @@ function withMatrixAxes(g: Emitter, d: Value, row: boolean, column: boolean): Va
 }
 
 /** Σ over the batch of Aᵀ·dY as one product: the batch joins the summed axis. */
-function flatProduct(g: Emitter, a: Value, d: Value): Value {
+function flatProduct(g: GraphBuilder, a: Value, d: Value): Value {
   const [k, n] = [shapeOf(a).at(-1)!, shapeOf(d).at(-1)!];
   return g.matmul(g.swap(g.reshape(a, [rows(a), k])), g.reshape(d, [rows(d), n]));
 }

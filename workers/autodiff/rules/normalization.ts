@@ -1,10 +1,10 @@
 /** @file Gradients of softmax and of the normalization layers. */
 
 import { floatOf, intOf } from '../../onnx/attributes.ts';
+import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Emitter } from '../emit.ts';
+import { axisOf, range, type Shape, shapeOf } from '../../onnx/static-shapes.ts';
 import type { GradientRule } from '../rule.ts';
-import { axisOf, range, type Shape, shapeOf } from '../shapes.ts';
 
 /**
  * y = e^x / Σ e^x;  dx = y·(e − Σ e·y) with e = dy − Σ dy·y.
@@ -28,11 +28,12 @@ export const logSoftmax: GradientRule = ({ node, x: [x], y: [y], dy: [d], g }) =
   },
 ];
 
-const mean = (g: Emitter, v: Value, axes: readonly number[]) => g.reduce('ReduceMean', v, axes);
+const mean = (g: GraphBuilder, v: Value, axes: readonly number[]) =>
+  g.reduce('ReduceMean', v, axes);
 
 /** x̂ = (x − μ)·r over `axes`, r = 1/√(σ² + ε), σ² the population variance. */
 function standardized(
-  g: Emitter,
+  g: GraphBuilder,
   x: Value,
   axes: readonly number[],
   epsilon: number,
@@ -45,7 +46,7 @@ function standardized(
 
 /** dx = r·(e − mean e − x̂·mean(e·x̂)), e = dL/dx̂, means over `axes`. */
 function throughStandardized(
-  g: Emitter,
+  g: GraphBuilder,
   e: Value,
   hat: Value,
   r: Value,
@@ -84,13 +85,13 @@ export const rmsNorm: GradientRule = ({ node, x: [x, scale], dy: [d], g }) => {
 };
 
 /** A vector over channels, shaped to meet an (N, C, …) tensor. */
-const perChannel = (g: Emitter, v: Value, shape: Shape) =>
+const perChannel = (g: GraphBuilder, v: Value, shape: Shape) =>
   g.reshape(
     v,
     shape.map((size, i) => (i === 1 ? size : 1)),
   );
 
-const sumToChannels = (g: Emitter, v: Value, shape: Shape) => {
+const sumToChannels = (g: GraphBuilder, v: Value, shape: Shape) => {
   const axes = range(shape.length).filter((i) => i !== 1);
   return g.sum(v, axes, false);
 };

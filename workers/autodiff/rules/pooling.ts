@@ -1,10 +1,10 @@
 /** @file Gradients of pooling. */
 
 import { intOf, intsOf } from '../../onnx/attributes.ts';
+import type { GraphBuilder } from '../../onnx/builder.ts';
 import { Value } from '../../onnx/graph.ts';
-import type { Emitter } from '../emit.ts';
+import { range, type Shape, shapeOf, sizeOf } from '../../onnx/static-shapes.ts';
 import type { GradientRule } from '../rule.ts';
-import { range, type Shape, shapeOf, sizeOf } from '../shapes.ts';
 import { unravel, type Window, windowOf } from './convolution.ts';
 
 /**
@@ -21,7 +21,7 @@ export const maxPool: GradientRule = ({ node, x: [x], y: [y], dy: [d], g }) => [
 ];
 
 /** zeros[index] += d, over the flattened tensors. */
-function scatterFlat(g: Emitter, d: Value, indices: Value, target: Shape): Value {
+function scatterFlat(g: GraphBuilder, d: Value, indices: Value, target: Shape): Value {
   const n = sizeOf(shapeOf(d));
   const zeros = g.zeros([sizeOf(target)], d);
   const sum = g.op(
@@ -102,7 +102,7 @@ const tiles = (win: Window, spatial: Shape, out: Shape) =>
   );
 
 /** Each element becomes a block of equal ones. */
-function repeatEach(g: Emitter, d: Value, kernel: Shape): Value {
+function repeatEach(g: GraphBuilder, d: Value, kernel: Shape): Value {
   const [n, c, ...out] = shapeOf(d) as [number, number, ...number[]];
   const split = g.reshape(d, [n, c, ...out.flatMap((o) => [o, 1])]);
   const wide = [n, c, ...out.flatMap((o, i) => [o, kernel[i]!])];

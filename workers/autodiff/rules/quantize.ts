@@ -1,11 +1,11 @@
 /** @file Straight-through gradients of rounding. */
 
 import { intOf } from '../../onnx/attributes.ts';
+import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { DType } from '../../onnx/dtype.ts';
 import type { Node, Value } from '../../onnx/graph.ts';
-import type { Emitter } from '../emit.ts';
+import { axisOf, dtypeOf, shapeOf } from '../../onnx/static-shapes.ts';
 import type { GradientRule } from '../rule.ts';
-import { axisOf, dtypeOf, shapeOf } from '../shapes.ts';
 
 const RANGE: Readonly<Partial<Record<DType, readonly [number, number]>>> = {
   uint8: [0, 255],
@@ -15,7 +15,7 @@ const RANGE: Readonly<Partial<Record<DType, readonly [number, number]>>> = {
 };
 
 /** A scale or zero point, shaped to meet x along its axis. */
-function along(g: Emitter, v: Value, x: Value, node: Node): Value {
+function along(g: GraphBuilder, v: Value, x: Value, node: Node): Value {
   const [size] = shapeOf(v);
   if (size === undefined || size === 1) return g.reshape(v, []);
   const axis = axisOf(intOf(node, 'axis', 1), shapeOf(x).length);

@@ -1,14 +1,14 @@
 /** @file Gradients of the reductions. Each op's slope dy/dx, times dy brought back to the shape of x. */
 
 import { intOf } from '../../onnx/attributes.ts';
+import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Node, Value } from '../../onnx/graph.ts';
+import { axisOf, range, shapeOf } from '../../onnx/static-shapes.ts';
 import { numbersOf } from '../../onnx/values.ts';
-import type { Emitter } from '../emit.ts';
 import type { GradientRule } from '../rule.ts';
-import { axisOf, range, shapeOf } from '../shapes.ts';
 
 interface Reduced {
-  readonly g: Emitter;
+  readonly g: GraphBuilder;
   readonly x: Value;
   /** y and dy with the reduced axes kept as 1. */
   readonly y: Value;

@@ -3,10 +3,10 @@
 import { ServiceError } from '../../../src/contract/errors.ts';
 import { floatOf, intOf, stringOf } from '../../onnx/attributes.ts';
 import { type Node, nodeLabel } from '../../onnx/graph.ts';
+import { range, shapeOf } from '../../onnx/static-shapes.ts';
 import { numbersOf } from '../../onnx/values.ts';
 import { applyAlong, transposed } from '../along.ts';
 import type { GradientRule } from '../rule.ts';
-import { range, shapeOf } from '../shapes.ts';
 
 /**
  * y = (A₁ ⊗ A₂ ⊗ …)·x, A_i the interpolation along axis i;  dx = A_iᵀ along every axis.

@@ -3,10 +3,10 @@
 import { ServiceError } from '../../../src/contract/errors.ts';
 import { intOf, intsOf, stringOf } from '../../onnx/attributes.ts';
 import { type Node, nodeLabel } from '../../onnx/graph.ts';
+import { axisOf, range, shapeOf } from '../../onnx/static-shapes.ts';
 import { numbersOf } from '../../onnx/values.ts';
 import { applyAlong, spread, transposed } from '../along.ts';
 import type { GradientRule } from '../rule.ts';
-import { axisOf, range, shapeOf } from '../shapes.ts';
 
 /** Numbers of an input that must be a constant for its op to have a gradient graph. */
 export function constantInput(node: Node, i: number): number[] | undefined {

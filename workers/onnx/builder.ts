@@ -1,11 +1,11 @@
-/** @file Writes nodes behind a graph while keeping their shapes: the pen that gradient rules draw with. */
+/** @file Writes nodes behind a graph while keeping their shapes. */
 
-import type { DType } from '../onnx/dtype.ts';
-import type { Attribute, Graph, Node, TensorType } from '../onnx/graph.ts';
-import { Value } from '../onnx/graph.ts';
-import { Names } from '../onnx/names.ts';
-import { bytesOf, Tensor } from '../onnx/tensor.ts';
-import { broadcast, dtypeOf, shapeOf, sizeOf } from './shapes.ts';
+import type { DType } from './dtype.ts';
+import type { Attribute, Graph, Node, TensorType } from './graph.ts';
+import { Value } from './graph.ts';
+import { Names } from './names.ts';
+import { broadcast, dtypeOf, shapeOf, sizeOf } from './static-shapes.ts';
+import { bytesOf, Tensor } from './tensor.ts';
 
 type Attributes = Readonly<Record<string, Attribute>>;
 
@@ -14,9 +14,9 @@ const int = (value: number): Attribute => ({ type: 'int', value });
 
 /**
  * Appends standard ai.onnx nodes (opset 21 forms) to `graph`. Every value made here has a static type, since
- * a rule states the shape of whatever is not elementwise.
+ * whoever calls states the shape of whatever is not elementwise.
  */
-export class Emitter {
+export class GraphBuilder {
   readonly graph: Graph;
   readonly #names: Names;
   readonly #constants = new Map<string, Value>();
@@ -51,7 +51,7 @@ export class Emitter {
     dtype?: DType,
   ): Value[] {
     const first = inputs.find((v) => v !== undefined)!;
-    const name = this.name(`grad/${first.name}/${op}`);
+    const name = this.name(`${first.name}/${op}`);
     const outputs = shapes.map((shape, i) => {
       const type: TensorType = { kind: 'tensor', dtype: dtype ?? dtypeOf(first), shape };
       return new Value(this.name(i === 0 ? `${name}:0` : `${name}:${i}`), type);
@@ -74,7 +74,7 @@ export class Emitter {
     const known = this.#constants.get(key);
     if (known) return known;
     const type: TensorType = { kind: 'tensor', dtype: tensor.dtype, shape: tensor.dims };
-    const value = new Value(this.name(`grad/constant_${this.#constants.size}`), type, tensor);
+    const value = new Value(this.name(`constant_${this.#constants.size}`), type, tensor);
     this.graph.initializers.push(value);
     this.#constants.set(key, value);
     return value;

@@ -1,8 +1,8 @@
 /** @file Static shapes of values: gradients are built for known sizes only. */
 
 import { ServiceError } from '../../src/contract/errors.ts';
-import type { DType } from '../onnx/dtype.ts';
-import type { Value } from '../onnx/graph.ts';
+import type { DType } from './dtype.ts';
+import type { Value } from './graph.ts';
 
 export type Shape = readonly number[];
 
