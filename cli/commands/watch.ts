@@ -5,7 +5,9 @@ export const watch: CliCommand = {
   summary: 'follow a job to its end; exits as `lathe run` does',
   arguments: '<job>',
   async run([id], _, io) {
-    const job = await follow(client(), id!, io);
+    const api = client();
+    await api.job(id!); // no such job, no such server: said at once
+    const job = await follow(api, id!, io);
     io.result(job, jobText(job));
     return exitOf(job);
   },

@@ -29,6 +29,11 @@ async function place(spec: object = { stages: [{ stage: 'quantize' }] }): Promis
   };
   await writeFile(at.model, tinyBytes());
   await writeFile(at.spec, JSON.stringify(spec));
+  await writeFile(join(root, 'list.json'), '[1]');
+  await writeFile(
+    join(root, 'id.json'),
+    JSON.stringify({ model: `sha256:${'0'.repeat(64)}`, stages: [{ stage: 'simplify' }] }),
+  );
   return { ...at, data: await colourFolder(join(root, 'data')) };
 }
 
@@ -120,6 +125,25 @@ const wrong: Record<string, [args: (p: Place) => string[], says: RegExp]> = {
     (p) => ['evaluate', p.model, '--data', p.data, '--task', 'detect'],
     /does not fit the task 'detect'/,
   ],
+  'an output folder that is a file': [
+    (p) => ['run', p.spec, '--model', p.model, '--data', p.data, '--out', p.model],
+    /colours\.onnx' is a file, not a folder/,
+  ],
+  'a spec that is a list': [
+    (p) => ['check', join(p.root, 'list.json'), '--model', p.model],
+    /holds a list, not a job spec/,
+  ],
+  'a model named by id though there is no server': [
+    (p) => ['check', join(p.root, 'id.json')],
+    /names a file on a server; here give --model/,
+  ],
+  'neither model nor path': [(p) => ['check', p.spec], /No model: give --model/],
+  'preprocessing that is no JSON': [
+    (p) => ['evaluate', p.model, '--data', p.data, '--preprocess', 'bgr'],
+    /--preprocess: 'bgr' is not JSON/,
+  ],
+  'pairs that are no number': [(p) => ['bench', p.model, '--pairs', 'many'], /--pairs: 'many'/],
+  'a check that is none': [() => ['doctor', 'disc'], /'disc' is not a check; valid are .*disk/],
   'no threads': [(p) => ['bench', p.model, '--threads', '0'], /--threads: '0'/],
   'no data set though a stage needs one': [
     (p) => ['check', p.spec, '--model', p.model],
@@ -132,8 +156,7 @@ test.each(Object.entries(wrong))(
   async (_, [args, says]) => {
     const at = await place();
 
-    const plain = await lathe(args(at));
-    const json = await lathe([...args(at), '--json']);
+    const [plain, json] = await Promise.all([lathe(args(at)), lathe([...args(at), '--json'])]);
 
     expect(plain).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(says) });
     expect(plain.stderr).not.toMatch(/\n\s+at /);
@@ -173,6 +196,37 @@ test('inspect, evaluate, bench and check agree on the model', async () => {
   expect(timed.models).toHaveLength(2);
   expect(timed.models[0].speedup).toBe(1);
   expect(plan).toMatchObject({ task: 'classify', images: { train: 18, val: 6, test: 0 } });
+});
+
+test('doctor says what this machine offers, and exits with 3 without Redis', async () => {
+  const env = { REDIS_URL: 'redis://:secret@127.0.0.1:9' };
+
+  const all = await lathe(['doctor', '--json'], env);
+  const some = await lathe(['doctor', 'node', 'disk'], env);
+
+  const { findings } = JSON.parse(all.stdout) as { findings: { name: string; state: string }[] };
+  expect(all.code).toBe(3);
+  expect(findings.find((f) => f.name === 'Redis')).toMatchObject({
+    state: 'bad',
+    detail: expect.stringMatching(/127\.0\.0\.1:9 does not answer: .*ECONNREFUSED/),
+  });
+  expect(all.stdout).not.toContain('secret');
+  expect(findings.filter((f) => f.state === 'bad')).toHaveLength(1);
+  expect(some).toMatchObject({ code: 0, stdout: expect.stringMatching(/^✓ Node.js/) });
+});
+
+test('help and version are answers, not errors; no command at all is one', async () => {
+  const [help, version, nothing] = await Promise.all([
+    lathe(['run', '--help']),
+    lathe(['--version']),
+    lathe([]),
+  ]);
+
+  expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('--out'), stderr: '' });
+  expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  expect(nothing).toMatchObject({ code: 2, stdout: '' });
+  expect(nothing.stderr).toMatch(/Usage: lathe[\s\S]*doctor/);
+  expect(nothing.stderr).not.toContain('outputHelp');
 });
 
 test.each(['submit', 'jobs', 'watch', 'pull', 'cancel'])(
