@@ -4,12 +4,23 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ServiceError } from '../../src/contract/errors.ts';
 import { cloneModel } from '../onnx/clone.ts';
-import type { Model, Value } from '../onnx/graph.ts';
+import type { Model } from '../onnx/graph.ts';
 import { type Feed, openSession } from '../runtime/session.ts';
+import { ChannelMoments } from './channel-moments.ts';
 import { Histogram } from './histogram.ts';
+import type { QuantizedTensor } from './placement.ts';
 
 /** Values counted per tensor and image; extremes are taken of all of them. */
 const SAMPLE = 1 << 15;
+
+/** Channels are watched on this many images: how loud they are against each other settles soon. */
+const CHANNEL_IMAGES = 16;
+
+/** What is remembered of a tensor. */
+export interface Observed {
+  readonly histogram: Histogram;
+  readonly channels: ChannelMoments;
+}
 
 export interface CalibrationOptions {
   readonly threads: number;
@@ -27,13 +38,18 @@ export interface CalibrationOptions {
  */
 export async function calibrate(
   model: Model,
-  values: readonly Value[],
+  tensors: readonly QuantizedTensor[],
   feeds: AsyncIterable<Readonly<Record<string, Feed>>>,
   options: CalibrationOptions,
-): Promise<Map<string, Histogram>> {
-  const histograms = new Map(values.map((v) => [v.name, new Histogram()]));
+): Promise<Map<string, Observed>> {
+  const observed = new Map<string, Observed>(
+    tensors.map(({ value, activation }) => [
+      value.name,
+      { histogram: new Histogram(), channels: new ChannelMoments(activation) },
+    ]),
+  );
   const inputs = new Set(model.graph.inputs.map((v) => v.name));
-  const taps = values.map((v) => v.name).filter((name) => !inputs.has(name));
+  const taps = [...observed.keys()].filter((name) => !inputs.has(name));
   // A model whose only quantized tensor is its input has nothing to run for.
   const session =
     taps.length === 0
@@ -48,9 +64,11 @@ export async function calibrate(
     for await (const feed of feeds) {
       options.signal.throwIfAborted();
       const results = session ? await session.run(feed, taps) : {};
-      for (const [name, histogram] of histograms) {
-        const data = (results[name] ?? feed[name])?.data;
-        if (data) histogram.add(data as Float32Array, SAMPLE);
+      for (const [name, { histogram, channels }] of observed) {
+        const tensor = results[name] ?? feed[name];
+        if (!tensor) continue;
+        histogram.add(tensor.data as Float32Array, SAMPLE);
+        if (done < CHANNEL_IMAGES) channels.add(tensor.data as Float32Array, tensor.dims);
       }
       collect();
       options.onImage(++done);
@@ -58,9 +76,9 @@ export async function calibrate(
   } finally {
     await session?.release();
   }
-  for (const [name, { finite }] of histograms)
-    if (!finite) throw new ServiceError('ACTIVATION_NOT_FINITE', { tensor: name });
-  return histograms;
+  for (const [name, { histogram }] of observed)
+    if (!histogram.finite) throw new ServiceError('ACTIVATION_NOT_FINITE', { tensor: name });
+  return observed;
 }
 
 /** A copy whose outputs are just the named tensors. */

@@ -1,6 +1,5 @@
 /** @file Which products run in integers, and which tensors are quantized for them. */
 
-import { macsOf } from '../onnx/cost.ts';
 import { findDecodeTail } from '../onnx/decode-tail.ts';
 import type { Graph, Node, Value } from '../onnx/graph.ts';
 import { isTrained, weightIndex } from '../onnx/trained.ts';
@@ -9,8 +8,11 @@ import { activationOf } from './activation-of.ts';
 import type { Matcher } from './matcher.ts';
 import type { Profile } from './profiles.ts';
 
-/** Output layers stay in float where they are cheaper than this share of all MACs: they decide every score. */
-const CHEAP_OUTPUT_SHARE = 0.03;
+/**
+ * Share of all MACs that may stay in float for accuracy's sake: layers whose input drowns in its scale, then output
+ * layers, which decide every score; the cheapest first.
+ */
+const FLOAT_SHARE = 0.03;
 
 export interface QuantizedTensor {
   readonly value: Value;
@@ -24,7 +26,7 @@ export interface Placement {
   /** In graph order. */
   readonly products: readonly Node[];
   readonly tensors: readonly QuantizedTensor[];
-  /** Products that stay in float, by the name of what they make. */
+  /** Products that stay in float, and results that do, by the name of what they make. */
   readonly float: readonly {
     readonly tensor: string;
     readonly op: string;
@@ -32,9 +34,19 @@ export interface Placement {
   }[];
 }
 
-export function place(graph: Graph, profile: Profile, keepFloat: Matcher): Placement {
+export interface PlaceOptions {
+  readonly profile: Profile;
+  readonly keepFloat: Matcher;
+  /** Of every node, at batch 1 and the size that the model is used at. */
+  readonly macs: ReadonlyMap<Node, number>;
+  /** Tensors that one scale cannot hold → share of the signal that would be lost (drowned.ts). */
+  readonly drowned: ReadonlyMap<Value, number>;
+}
+
+export function place(graph: Graph, options: PlaceOptions): Placement {
+  const { profile, drowned } = options;
   const index = new GraphIndex(graph);
-  const reasons = floatReasons(graph, index, profile, keepFloat);
+  const reasons = floatReasons(graph, index, options);
   const products = graph.nodes.filter((n) => weightIndex(n) !== undefined && !reasons.has(n));
   const chosen = new Map<
     Value,
@@ -48,18 +60,24 @@ export function place(graph: Graph, profile: Profile, keepFloat: Matcher): Place
     else if (!known) chosen.set(x, { activation: undefined, readers: new Set([node]) });
     else if (known.readers !== 'all') known.readers.add(node);
   }
+  const float = [...reasons].map(([node, reason]) => floatEntry(node, reason));
   for (const node of products) {
     const target = ownOutput(node, profile, index);
-    if (target) chosen.set(target.value, { activation: target.activation, readers: 'all' });
+    if (!target) continue;
+    const lost = drowned.get(target.value);
+    if (lost === undefined || chosen.has(target.value))
+      chosen.set(target.value, { activation: target.activation, readers: 'all' });
+    else float.push(floatEntry(node, `the result only: ${drownedReason(lost, 'result')}`));
   }
   const tensors = [...chosen].map(([value, how]) => ({ value, ...how }));
-  const float = [...reasons].map(([node, reason]) => ({
-    tensor: node.outputs[0]?.name ?? '',
-    op: node.op,
-    reason,
-  }));
   return { products, tensors, float };
 }
+
+const floatEntry = (node: Node, reason: string) => ({
+  tensor: node.outputs[0]?.name ?? '',
+  op: node.op,
+  reason,
+});
 
 /** The tensor to round where a product's result leaves it, if the profile wants that. */
 function ownOutput(
@@ -76,34 +94,57 @@ function ownOutput(
   return { value: y, activation: activation?.apply };
 }
 
+const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+
 /** Every product that stays in float, and why. */
 function floatReasons(
   graph: Graph,
   index: GraphIndex,
-  profile: Profile,
-  keepFloat: Matcher,
+  { profile, keepFloat, macs, drowned }: PlaceOptions,
 ): Map<Node, string> {
   const reasons = new Map<Node, string>();
-  const macs = new Map(graph.nodes.map((n) => [n, macsOf(n, graph)]));
-  const total = [...macs.values()].reduce((a, b) => a + b, 0);
-  const { layers } = findDecodeTail(graph, graph.outputs, index);
-  const share = layers.reduce((sum, n) => sum + macs.get(n)!, 0) / (total || 1);
   for (const node of graph.nodes) {
-    const isProduct =
-      ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'].includes(node.op) && node.domain === '';
-    if (!isProduct) continue;
+    if (!PRODUCTS.has(node.op) || node.domain !== '') continue;
     const weight = weightIndex(node);
     if (keepFloat.matches(node)) reasons.set(node, 'keepFloat names it');
     else if (weight === undefined) reasons.set(node, 'it multiplies two activations');
     else if (!(node.op in profile.ops))
       reasons.set(node, `the profile has no ${node.op} in integers`);
     else if (!isTrained(node)) reasons.set(node, 'its weight is a fixed table, not trained');
-    else if (layers.includes(node) && layers.length > 1 && share <= CHEAP_OUTPUT_SHARE) {
+  }
+  const spend = budget(macs);
+  const cheapestFirst = (nodes: readonly Node[]) =>
+    nodes
+      .filter((n) => weightIndex(n) !== undefined && !reasons.has(n))
+      .toSorted((a, b) => macs.get(a)! - macs.get(b)!);
+  const quiet = graph.nodes.filter((n) => drowned.has(n.inputs[0]!));
+  for (const node of cheapestFirst(quiet))
+    if (spend(node)) reasons.set(node, drownedReason(drowned.get(node.inputs[0]!)!, 'input'));
+  const { layers } = findDecodeTail(graph, graph.outputs, index);
+  if (layers.length === 1) return reasons;
+  for (const node of cheapestFirst(layers))
+    if (spend(node)) {
+      const share = ((100 * macs.get(node)!) / sum(macs.values())).toFixed(2);
       reasons.set(
         node,
-        `output layer: ${(share * 100).toFixed(1)} % of the MACs decide every output`,
+        `output layer: ${share} % of the MACs, and what it rounds is not made good`,
       );
     }
-  }
   return reasons;
+}
+
+const drownedReason = (lost: number, which: 'input' | 'result') =>
+  `one scale for all channels of its ${which} would drown ${(100 * lost).toFixed(0)} % of the signal of the layer that reads it`;
+
+const sum = (numbers: Iterable<number>) => Iterator.from(numbers).reduce((a, b) => a + b, 0);
+
+/** Takes a node's MACs out of what may stay in float, and says whether there was enough left. */
+function budget(macs: ReadonlyMap<Node, number>): (node: Node) => boolean {
+  let left = FLOAT_SHARE * sum(macs.values());
+  return (node) => {
+    const cost = macs.get(node) ?? 0;
+    if (cost > left) return false;
+    left -= cost;
+    return true;
+  };
 }

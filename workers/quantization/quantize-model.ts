@@ -3,24 +3,23 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../../src/contract/errors.ts';
-import { macsOf } from '../onnx/cost.ts';
 import { type Graph, type Model, type Node, nodeLabel, type Value } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { weightIndex } from '../onnx/trained.ts';
+import { GraphIndex } from '../onnx/uses.ts';
 import { floatsOf } from '../onnx/values.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
 import { type Feed, openSession } from '../runtime/session.ts';
-import { calibrate } from './calibrate.ts';
-import type { CalibratorContext, Range } from './calibrators/calibrator.ts';
-import { meanSquaredError, occupied, quantizerFor } from './calibrators/mse.ts';
-import { CALIBRATORS, type CalibratorName } from './calibrators/registry.ts';
-import type { Histogram } from './histogram.ts';
+import { calibrate, type Observed } from './calibrate.ts';
+import type { CalibratorName } from './calibrators/registry.ts';
+import { type Chosen, chooseRange, reportTensor, type TensorReport } from './choose-range.ts';
+import { convsBehind, DROWNED, signalLost } from './drowned.ts';
 import { insertQdq } from './insert-qdq.ts';
+import { type InputDims, macsAt } from './macs-at.ts';
 import { matcher } from './matcher.ts';
 import { place, type QuantizedTensor } from './placement.ts';
-import { PROFILES, type Profile, type ProfileName } from './profiles.ts';
+import { PROFILES, type ProfileName } from './profiles.ts';
 import { needsReducedRange } from './saturation.ts';
-import { asymmetric, type Quantizer } from './scale.ts';
 
 export interface QuantizeOptions {
   readonly profile: ProfileName;
@@ -28,6 +27,8 @@ export interface QuantizeOptions {
   readonly keepFloat: readonly string[];
   readonly reduceRange: boolean | 'auto';
   readonly images: number;
+  /** Shapes that the feeds have. */
+  readonly inputDims: InputDims;
   readonly feeds: AsyncIterable<Readonly<Record<string, Feed>>>;
   readonly threads: number;
   readonly provider: string;
@@ -35,17 +36,6 @@ export interface QuantizeOptions {
   /** Folder for the runtime's optimised graph. */
   readonly scratch: string;
   readonly progress: (done: number, doing: string) => void;
-}
-
-export interface TensorReport {
-  readonly tensor: string;
-  readonly min: number;
-  readonly max: number;
-  readonly scale: number;
-  readonly zeroPoint: number;
-  readonly calibrator: string;
-  /** Signal to rounding noise over the calibration images, dB. */
-  readonly sqnrDb: number;
 }
 
 export interface QuantizeDetails {
@@ -72,61 +62,40 @@ export async function quantizeModel(
   model: Model,
   options: QuantizeOptions,
 ): Promise<QuantizeDetails> {
-  const profile: Profile = PROFILES[options.profile];
+  const { graph } = model;
+  for (const node of graph.nodes) expectFiniteWeight(node);
   await inferTypes(model);
-  const placement = place(
-    model.graph,
-    profile,
-    matcher(options.keepFloat, model.graph, 'keepFloat'),
-  );
-  for (const node of model.graph.nodes) expectFiniteWeight(node);
-  const convMacs8bit = shareOfConvMacs(model.graph, placement.products);
-  const histograms = await calibrate(
-    model,
-    placement.tensors.map((t) => t.value),
-    options.feeds,
-    {
-      threads: options.threads,
-      provider: options.provider,
-      signal: options.signal,
-      onImage: (n) =>
-        options.progress((0.8 * n) / options.images, `calibration image ${n} of ${options.images}`),
-    },
-  );
-  const chosen = new Map<Value, Chosen>();
-  for (const [i, tensor] of placement.tensors.entries()) {
-    options.signal.throwIfAborted();
-    chosen.set(
-      tensor.value,
-      chooseRange(tensor, histograms.get(tensor.value.name)!, profile, options.calibrator),
-    );
-    options.progress(0.8 + (0.15 * i) / placement.tensors.length, 'choosing ranges');
-    // Ranges take a while together: let signals and progress through.
-    if (i % 8 === 7) await new Promise(setImmediate);
-  }
+  const how = {
+    profile: PROFILES[options.profile],
+    keepFloat: matcher(options.keepFloat, graph, 'keepFloat'),
+    macs: await macsAt(model, options.inputDims),
+  };
+  const wanted = place(graph, { ...how, drowned: new Map() });
+  const observed = await observe(model, wanted.tensors, options);
+  const chosen = await chooseRanges(wanted.tensors, observed, options);
+  const drowned = drownedTensors(graph, wanted.tensors, observed, chosen);
+  const placement = drowned.size === 0 ? wanted : place(graph, { ...how, drowned });
   const reduceRange =
     options.reduceRange === 'auto' ? await needsReducedRange() : options.reduceRange;
-  const tensors = placement.tensors.map(({ value }) => report(value, chosen.get(value)!));
-  const quantizers = new Map([...chosen].map(([value, c]) => [value, c.quantizer]));
   const { raisedChannels } = insertQdq(
-    model.graph,
+    graph,
     placement.products,
     placement.tensors,
-    quantizers,
-    {
-      weights: { format: 'int8', range: 'mse', reduceRange },
-    },
+    new Map([...chosen].map(([value, c]) => [value, c.quantizer])),
+    { weights: { format: 'int8', range: 'mse', reduceRange } },
   );
   options.progress(0.97, "counting fused ops in the runtime's graph");
   return {
     profile: options.profile,
     images: options.images,
-    convMacs8bit,
-    convs: model.graph.nodes.filter((n) => n.op === 'Conv').length,
+    convMacs8bit: shareOfConvMacs(graph, placement.products, how.macs),
+    convs: graph.nodes.filter((n) => n.op === 'Conv').length,
     fusedConvs: await countFused(model, options),
     reduceRange,
     float: placement.float,
-    tensors: tensors.sort((a, b) => a.sqnrDb - b.sqnrDb),
+    tensors: placement.tensors
+      .map(({ value }) => reportTensor(value.name, chosen.get(value)!))
+      .sort((a, b) => a.sqnrDb - b.sqnrDb),
     warnings: Object.entries(raisedChannels).map(
       ([weight, channels]) =>
         `The scale of ${channels.length} nearly empty channel(s) of '${weight}' was raised so that their bias fits 32 bits.`,
@@ -134,58 +103,47 @@ export async function quantizeModel(
   };
 }
 
-interface Chosen {
-  readonly quantizer: Quantizer;
-  readonly calibrator: CalibratorName;
-  readonly histogram: Histogram;
-}
-
-/** `auto`: the range of every calibrator, and the one with the least error over the histogram. */
-function chooseRange(
-  { activation }: QuantizedTensor,
-  histogram: Histogram,
-  profile: Profile,
-  name: CalibratorName | 'auto',
-): Chosen {
-  const context: CalibratorContext = {
-    format: profile.activations,
-    symmetric: false,
-    ...(activation && { activation }),
-  };
-  const from = (calibrator: CalibratorName): Chosen & { range: Range } => {
-    const range = CALIBRATORS[calibrator](histogram, context);
-    return {
-      range,
-      calibrator,
-      histogram,
-      quantizer: asymmetric(range.min, range.max, profile.activations),
-    };
-  };
-  if (name !== 'auto') return from(name);
-  const bins = occupied(histogram, activation);
-  const scored = (['mse', 'minmax', 'percentile'] as const).map((calibrator) => {
-    const choice = from(calibrator);
-    return {
-      choice,
-      error: meanSquaredError(bins, quantizerFor(choice.range, context), activation),
-    };
+const observe = (model: Model, tensors: readonly QuantizedTensor[], options: QuantizeOptions) =>
+  calibrate(model, tensors, options.feeds, {
+    threads: options.threads,
+    provider: options.provider,
+    signal: options.signal,
+    onImage: (n) =>
+      options.progress((0.8 * n) / options.images, `calibration image ${n} of ${options.images}`),
   });
-  return scored.reduce((best, s) => (s.error < best.error ? s : best)).choice;
+
+async function chooseRanges(
+  tensors: readonly QuantizedTensor[],
+  observed: ReadonlyMap<string, Observed>,
+  { profile, calibrator, signal, progress }: QuantizeOptions,
+): Promise<Map<Value, Chosen>> {
+  const chosen = new Map<Value, Chosen>();
+  for (const [i, tensor] of tensors.entries()) {
+    signal.throwIfAborted();
+    const { histogram } = observed.get(tensor.value.name)!;
+    chosen.set(tensor.value, chooseRange(tensor, histogram, PROFILES[profile], calibrator));
+    progress(0.8 + (0.15 * i) / tensors.length, 'choosing ranges');
+    // Ranges take a while together: let signals and progress through.
+    if (i % 8 === 7) await new Promise(setImmediate);
+  }
+  return chosen;
 }
 
-function report(value: Value, { quantizer, calibrator, histogram }: Chosen): TensorReport {
-  const bins = occupied(histogram, undefined);
-  const noise = meanSquaredError(bins, quantizer, undefined);
-  const signal = bins.x.reduce((sum, x, i) => sum + bins.weight[i]! * x * x, 0);
-  return {
-    tensor: value.name,
-    min: histogram.min,
-    max: histogram.max,
-    scale: quantizer.scale,
-    zeroPoint: quantizer.zeroPoint,
-    calibrator,
-    sqnrDb: noise === 0 ? 200 : Math.min(200, 10 * Math.log10(signal / noise)),
-  };
+/** Tensors that one scale cannot hold, and the share of signal that the layer behind them would lose. */
+function drownedTensors(
+  graph: Graph,
+  tensors: readonly QuantizedTensor[],
+  observed: ReadonlyMap<string, Observed>,
+  chosen: ReadonlyMap<Value, Chosen>,
+): Map<Value, number> {
+  const index = new GraphIndex(graph);
+  const lost = tensors.map(({ value }) => {
+    const variances = observed.get(value.name)!.channels.variances();
+    const { scale } = chosen.get(value)!.quantizer;
+    const losses = convsBehind(value, index).map((conv) => signalLost(conv, variances, scale));
+    return [value, Math.max(0, ...losses)] as const;
+  });
+  return new Map(lost.filter(([, share]) => share > DROWNED));
 }
 
 /** @throws WEIGHT_NOT_FINITE a weight is NaN or infinite, by name: before any image is run */
@@ -197,13 +155,15 @@ function expectFiniteWeight(node: Node): void {
   throw new ServiceError('WEIGHT_NOT_FINITE', { tensor: weight.name, node: nodeLabel(node) });
 }
 
-function shareOfConvMacs(graph: Graph, products: readonly Node[]): number {
-  const convs = graph.nodes.filter((n) => n.op === 'Conv');
-  const total = convs.reduce((sum, n) => sum + macsOf(n, graph), 0);
-  const inside = convs
-    .filter((n) => products.includes(n))
-    .reduce((sum, n) => sum + macsOf(n, graph), 0);
-  return total === 0 ? 0 : inside / total;
+function shareOfConvMacs(
+  graph: Graph,
+  products: readonly Node[],
+  macs: ReadonlyMap<Node, number>,
+): number {
+  const cost = (nodes: readonly Node[]) =>
+    nodes.filter((n) => n.op === 'Conv').reduce((sum, n) => sum + macs.get(n)!, 0);
+  const total = cost(graph.nodes.filter((n) => macs.has(n)));
+  return total === 0 ? 0 : cost(products) / total;
 }
 
 /** QLinearConvs in the graph that onnxruntime makes of the model on this machine. */

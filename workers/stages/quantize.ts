@@ -8,6 +8,7 @@ import { shuffled } from '../data/splits.ts';
 import { normalize } from '../onnx/normalize.ts';
 import { CALIBRATORS } from '../quantization/calibrators/registry.ts';
 import { refuseUnquantizable } from '../quantization/eligibility.ts';
+import type { InputDims } from '../quantization/macs-at.ts';
 import { PROFILES } from '../quantization/profiles.ts';
 import { quantizeModel } from '../quantization/quantize-model.ts';
 import type { RunContext } from '../runtime/context.ts';
@@ -60,7 +61,7 @@ const options = Type.Object(
 
 export const quantize = defineStage({
   name: 'quantize',
-  version: 1,
+  version: 2,
   summary: 'Quantize weights and activations to integers (QDQ).',
   options,
   needsImages: {},
@@ -72,6 +73,7 @@ export const quantize = defineStage({
     normalize(model, 13);
     const details = await quantizeModel(model, {
       ...chosen,
+      inputDims: inputDims(ctx),
       feeds: feeds(samples, ctx),
       threads: ctx.threads,
       provider: ctx.provider,
@@ -106,6 +108,14 @@ function calibrationSamples(
   }
   const drawn = shuffled(train.length, ctx.seed).slice(0, images);
   return drawn.sort((a, b) => a - b).map((i) => train[i]!);
+}
+
+function inputDims({ task: { input } }: RunContext): InputDims {
+  if (!input) return {};
+  const { batch, channels, layout, size } = input;
+  return {
+    [input.name]: layout === 'NCHW' ? [batch, channels, ...size] : [batch, ...size, channels],
+  };
 }
 
 function feeds(samples: readonly Sample[], ctx: RunContext) {

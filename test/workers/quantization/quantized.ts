@@ -35,6 +35,7 @@ export async function quantized(
     keepFloat: [],
     reduceRange: false,
     images,
+    inputDims: {},
     feeds: each(seen),
     threads: 1,
     provider: 'cpu',

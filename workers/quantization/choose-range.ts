@@ -1,0 +1,80 @@
+/** @file The range and quantizer of one tensor, and what rounding to it leaves. */
+
+import type { CalibratorContext, Range } from './calibrators/calibrator.ts';
+import { meanSquaredError, occupied, quantizerFor } from './calibrators/mse.ts';
+import { CALIBRATORS, type CalibratorName } from './calibrators/registry.ts';
+import type { Histogram } from './histogram.ts';
+import type { QuantizedTensor } from './placement.ts';
+import type { Profile } from './profiles.ts';
+import { asymmetric, type Quantizer } from './scale.ts';
+
+export interface Chosen {
+  readonly quantizer: Quantizer;
+  readonly calibrator: CalibratorName;
+  readonly histogram: Histogram;
+}
+
+/** Calibrators that `auto` tries, the first first at equal errors. */
+const CANDIDATES = ['mse', 'minmax', 'percentile'] as const satisfies readonly CalibratorName[];
+
+/** `auto`: the range of every candidate, and the one with the least error over the histogram. */
+export function chooseRange(
+  { activation }: QuantizedTensor,
+  histogram: Histogram,
+  profile: Profile,
+  name: CalibratorName | 'auto',
+): Chosen {
+  const context: CalibratorContext = {
+    format: profile.activations,
+    symmetric: false,
+    ...(activation && { activation }),
+  };
+  const from = (calibrator: CalibratorName): Chosen & { range: Range } => {
+    const range = CALIBRATORS[calibrator](histogram, context);
+    return {
+      range,
+      calibrator,
+      histogram,
+      quantizer: asymmetric(range.min, range.max, profile.activations),
+    };
+  };
+  if (name !== 'auto') return from(name);
+  const bins = occupied(histogram, activation);
+  const scored = CANDIDATES.map((calibrator) => {
+    const choice = from(calibrator);
+    return {
+      choice,
+      error: meanSquaredError(bins, quantizerFor(choice.range, context), activation),
+    };
+  });
+  return scored.reduce((best, s) => (s.error < best.error ? s : best)).choice;
+}
+
+export interface TensorReport {
+  readonly tensor: string;
+  readonly min: number;
+  readonly max: number;
+  readonly scale: number;
+  readonly zeroPoint: number;
+  readonly calibrator: string;
+  /** Signal to rounding noise over the calibration images, dB. */
+  readonly sqnrDb: number;
+}
+
+export function reportTensor(
+  tensor: string,
+  { quantizer, calibrator, histogram }: Chosen,
+): TensorReport {
+  const bins = occupied(histogram, undefined);
+  const noise = meanSquaredError(bins, quantizer, undefined);
+  const signal = bins.x.reduce((sum, x, i) => sum + bins.weight[i]! * x * x, 0);
+  return {
+    tensor,
+    min: histogram.min,
+    max: histogram.max,
+    scale: quantizer.scale,
+    zeroPoint: quantizer.zeroPoint,
+    calibrator,
+    sqnrDb: noise === 0 ? 200 : Math.min(200, 10 * Math.log10(signal / noise)),
+  };
+}
