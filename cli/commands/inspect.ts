@@ -1,6 +1,11 @@
 import { basename } from 'node:path';
 import { loadModel } from '../../workers/data/load-model.ts';
-import { type FullModelInfo, inspectModel } from '../../workers/inspection/model.ts';
+import {
+  type FullModelInfo,
+  inspectModel,
+  quantizableTensors,
+} from '../../workers/inspection/model.ts';
+import { readModel } from '../../workers/onnx/read.ts';
 import * as format from '../../workers/report/format.ts';
 import type { CliCommand } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -11,7 +16,8 @@ export const inspect: CliCommand = {
   async run([file], _, io) {
     const { bytes, id } = await loadModel(file!);
     const info = { ...(await inspectModel(bytes, basename(file!))), id: id as `sha256:${string}` };
-    io.result(info, text(info));
+    const tensors = quantizableTensors(readModel(bytes));
+    io.result({ ...info, quantizableTensors: tensors }, text(info));
     return EXIT.done;
   },
 };
@@ -37,7 +43,7 @@ function text(info: FullModelInfo): string {
     ['parameters', format.count(info.params)],
     ['MACs', info.macs === null ? 'unknown: the input has dynamic axes' : format.count(info.macs)],
     ['opset', `${info.opset} (IR ${info.irVersion}, ${info.producer || 'unnamed producer'})`],
-    ['quantized', info.quantized ?? `no; ${info.quantizable} ops can be`],
+    ['quantized', info.quantized ?? `no; ${info.quantizable} weights can be`],
     ['ops', ops],
     ...info.warnings.map((w) => ['warning', w]),
   ];

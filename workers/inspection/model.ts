@@ -26,7 +26,7 @@ export type FullModelInfo = ModelInfo & {
   readonly quantized: string | null;
   /** Element types of the weights, with their numbers of elements. */
   readonly weightTypes: Readonly<Record<string, number>>;
-  /** Ops with a constant weight: what `quantize` can turn into integers. */
+  /** Number of weights that `quantize` can turn into integers. */
   readonly quantizable: number;
   readonly metadata: Readonly<Record<string, string>>;
 };
@@ -65,12 +65,21 @@ export async function inspectModel(bytes: Uint8Array, name?: string): Promise<Fu
     producer: `${model.producer.name} ${model.producer.version}`.trim(),
     quantized,
     weightTypes: weightTypes(model.graph),
-    quantizable: quantized
-      ? 0
-      : model.graph.nodes.filter((n) => weightIndex(n) !== undefined).length,
+    quantizable: quantizableTensors(model).length,
     metadata: model.metadata,
   };
-  return { ...info, warnings: warningsOf(model, info) };
+  return { ...info, warnings: [...binding.notes, ...warningsOf(model, info)] };
+}
+
+/** Names of the weights that `quantize` can turn into integers; none of a model that is quantized already. */
+export function quantizableTensors({ graph }: Model): string[] {
+  if (quantizedForm(graph)) return [];
+  const weights = graph.nodes.flatMap((node) => {
+    const index = weightIndex(node);
+    const weight = index === undefined ? undefined : node.inputs[index];
+    return weight?.constant?.dtype === 'float32' ? [weight.name] : [];
+  });
+  return [...new Set(weights)];
 }
 
 function countOps(graph: Graph): Record<string, number> {
