@@ -44,6 +44,11 @@ export class ChannelMoments {
   }
 
   /** One number a channel; empty where the tensor has none. */
+  means(): Float64Array {
+    return this.#sum.map((sum) => sum / this.#count);
+  }
+
+  /** As `means`. */
   variances(): Float64Array {
     return this.#sum.map((sum, c) => {
       const mean = sum / this.#count;

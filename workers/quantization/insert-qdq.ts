@@ -9,12 +9,15 @@ import { weightIndex } from '../onnx/trained.ts';
 import { replaceUses, valuesUsedIn } from '../onnx/uses.ts';
 import { floatsOf, makeTensor } from '../onnx/values.ts';
 import { leastWeightScale, quantizeBias } from './bias.ts';
+import { biasShift } from './bias-correction.ts';
 import type { QuantizedTensor } from './placement.ts';
 import type { Quantizer } from './scale.ts';
 import { type QuantizedWeights, quantizeWeights, type WeightOptions } from './weights.ts';
 
 export interface InsertOptions {
   readonly weights: WeightOptions;
+  /** Mean of each channel of a Conv's input, where it is known: what rounding the weights adds on average is taken out of the bias. */
+  readonly means?: ReadonlyMap<Value, Float64Array>;
 }
 
 export interface Inserted {
@@ -72,8 +75,32 @@ function quantizeProduct(
     }
   }
   node.inputs[at] = writer.constant(weight, quantized, tensor.dims);
-  if (biasData)
-    node.inputs[2] = writer.bias(bias!, quantizeBias(biasData, inputScale, quantized.scales));
+  if (!biasData) return;
+  const corrected = correctedBias(
+    node,
+    biasData,
+    data,
+    tensor.dims,
+    quantized,
+    options.means?.get(x),
+  );
+  node.inputs[2] = writer.bias(bias!, quantizeBias(corrected, inputScale, quantized.scales));
+}
+
+function correctedBias(
+  node: Node,
+  bias: Float32Array,
+  weight: Float32Array,
+  dims: readonly number[],
+  { codes, scales }: QuantizedWeights,
+  mean: Float64Array | undefined,
+): Float32Array {
+  const group = intOf(node, 'group', 1);
+  if (node.op !== 'Conv' || mean?.length !== dims[1]! * group) return bias;
+  const perChannel = weight.length / scales.length;
+  const rounded = Float64Array.from(codes, (q, i) => q * scales[Math.floor(i / perChannel)]!);
+  const shift = biasShift(weight, rounded, dims, mean, group);
+  return bias.map((b, c) => b - shift[c]!);
 }
 
 /** Requantize with scales no smaller than each channel's bias allows. */

@@ -82,7 +82,14 @@ export async function quantizeModel(
     placement.products,
     placement.tensors,
     new Map([...chosen].map(([value, c]) => [value, c.quantizer])),
-    { weights: { format: 'int8', range: 'mse', reduceRange } },
+    {
+      weights: { format: 'int8', range: 'mse', reduceRange },
+      means: new Map(
+        placement.tensors
+          .filter((t) => t.activation === undefined)
+          .map(({ value }) => [value, observed.get(value.name)!.channels.means()]),
+      ),
+    },
   );
   options.progress(0.97, "counting fused ops in the runtime's graph");
   return {
