@@ -42,7 +42,11 @@ function overview({ baseline, stages, headline }: Report): Markup {
   });
   const metric = format.metricName(headline);
   const head = ['model after', 'bytes', 'params', 'MACs', metric, 'latency', 'speed-up', 'took'];
-  return dataTable(head, body);
+  const note =
+    baseline.latencyMs && stages.length > 0
+      ? html`<p class="soft">Speed-up is the median over pairs of runs, input and model in turns: compare it, rather than latencies that were measured minutes apart.</p>`
+      : '';
+  return html`${dataTable(head, body)}${note}`;
 }
 
 function section(report: Report, stage: StageReport, index: number): Markup {
@@ -53,9 +57,10 @@ function section(report: Report, stage: StageReport, index: number): Markup {
   ];
   const metric = report.headline;
   const [was, now] = [before.metrics[metric], stage.after.metrics[metric]];
-  const [slow, fast] = [before.latencyMs, stage.after.latencyMs];
+  const faster = stage.after.speedup;
+  const fasterBefore = index === 0 ? 1 : (report.stages[index - 1]!.after.speedup ?? 1);
   return html`<h3>${index + 1}. ${stage.stage}${stage.resumed ? html` <span class="soft">(kept from an earlier attempt)</span>` : ''}</h3>
-<div class="charts">${bars('File size', pair(before.bytes, stage.after.bytes, format.bytes))}${was !== undefined && now !== undefined ? bars(`${format.metricName(metric)} on val`, pair(was, now, format.score)) : ''}${slow && fast ? bars('Median latency', pair(slow.median, fast.median, format.milliseconds)) : ''}</div>
+<div class="charts">${bars('File size', pair(before.bytes, stage.after.bytes, format.bytes))}${was !== undefined && now !== undefined ? bars(`${format.metricName(metric)} on val`, pair(was, now, format.score)) : ''}${faster === null ? '' : bars('Speed, input = 1', pair(fasterBefore, faster, format.factor))}</div>
 ${stage.warnings.map((w) => html`<p class="warn">${w}</p>`)}
 <p class="soft">Took ${format.seconds(stage.seconds)}; at most ${format.bytes(stage.peakRssBytes)} of memory.</p>
 ${integerShare(stage.details)}${losses(stage.details)}${keptFloat(stage.details)}<details><summary>Options</summary><pre>${JSON.stringify(stage.options, null, 2)}</pre></details>${otherDetails(stage.details)}`;
