@@ -1,7 +1,9 @@
 /** @file Exact types and shapes of every value, asked of the runtime instead of inferred op by op. */
 
-import type { Dim, Model, Value } from '../onnx/graph.ts';
-import { openSession } from './session.ts';
+import { cloneModel } from '../onnx/clone.ts';
+import { type Dim, type Model, Value } from '../onnx/graph.ts';
+import { Names } from '../onnx/names.ts';
+import { openSession, type Port } from './session.ts';
 import { withOutputs } from './taps.ts';
 
 /**
@@ -29,13 +31,51 @@ async function fill(
   made: ReadonlyMap<string, Value>,
   optimize: 'disabled' | 'basic',
 ): Promise<void> {
-  const session = await openSession(withOutputs(model, made.values()), { optimize });
-  for (const { name, dtype, shape } of session.outputs) {
+  const ports = await outputsOf(withOutputs(model, made.values()), optimize);
+  const scalars = await scalarsAmong(model, ports, made, optimize);
+  for (const { name, dtype, shape } of ports) {
     const value = made.get(name);
-    if (value && value.type?.kind !== 'opaque')
-      value.type = { kind: 'tensor', dtype, shape: named(shape, value.type?.shape) };
+    if (!value || value.type?.kind === 'opaque') continue;
+    const known = shape.length > 0 || scalars.has(name);
+    const found = known ? named(shape, value.type?.shape) : undefined;
+    value.type = { kind: 'tensor', dtype, shape: found ?? value.type?.shape };
   }
+}
+
+async function outputsOf(model: Model, optimize: 'disabled' | 'basic'): Promise<readonly Port[]> {
+  const session = await openSession(model, { optimize });
   await session.release();
+  return session.outputs;
+}
+
+/**
+ * The runtime writes [] for a scalar and for a value of unknown rank alike. It tells them apart in what it knows of
+ * Shape(value): a vector of length 0, or of unknown length.
+ */
+async function scalarsAmong(
+  model: Model,
+  ports: readonly Port[],
+  made: ReadonlyMap<string, Value>,
+  optimize: 'disabled' | 'basic',
+): Promise<ReadonlySet<string>> {
+  const open = ports.flatMap(({ name, shape }) => {
+    const value = made.get(name);
+    return shape.length === 0 && value && value.type?.kind !== 'opaque' ? [name] : [];
+  });
+  if (open.length === 0) return new Set();
+  const probe = cloneModel(model);
+  const names = new Names(probe.graph);
+  const values = new Map(probe.graph.nodes.flatMap((n) => n.outputs).map((v) => [v?.name, v]));
+  const asked = new Map(open.map((name) => [names.fresh(`${name}/shape`), name]));
+  for (const v of values.values()) if (v?.type?.kind === 'tensor') v.type = undefined;
+  probe.graph.outputs = [...asked].map(([shape, name]) => {
+    const output = new Value(shape);
+    const node = { name: shape, op: 'Shape', domain: '', attributes: {} };
+    probe.graph.nodes.push({ ...node, inputs: [values.get(name)], outputs: [output] });
+    return output;
+  });
+  const answers = await outputsOf(probe, optimize);
+  return new Set(answers.flatMap((a) => (a.shape[0] === 0 ? [asked.get(a.name)!] : [])));
 }
 
 /** Whether every axis has a known size; types that are no tensors have none. */
