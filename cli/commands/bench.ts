@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { loadModel } from '../../workers/data/load-model.ts';
 import { pairedLatency } from '../../workers/evaluation/latency.ts';
 import * as format from '../../workers/report/format.ts';
+import { chooseProvider, PROVIDERS } from '../../workers/runtime/providers.ts';
 import type { CliCommand } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { UsageError } from '../failure.ts';
@@ -17,15 +18,16 @@ export const bench: CliCommand = {
     command
       .option('--threads <n>', 'intra-op threads', '1')
       .option('--pairs <n>', 'timed rounds in which every model runs once', '50')
-      .option('--provider <name>', 'execution provider of the runtime', 'cpu'),
+      .option('--provider <name>', `execution provider: ${PROVIDERS.join(', ')}`, 'cpu'),
   async run(files, options, io) {
     const pairs = Number(options['pairs']);
     if (!Number.isInteger(pairs) || pairs < 1)
       throw new UsageError(`--pairs: '${options['pairs']}' is not a whole number of 1 or more.`);
+    const provider = await chooseProvider(providerOf(options['provider']));
     const models = await Promise.all(files.map(async (file) => (await loadModel(file)).bytes));
     const timed = await pairedLatency(models, {
       threads: threadsOf(options['threads']),
-      provider: String(options['provider']),
+      provider,
       pairs,
       onProgress: (done, total) => io.progress(done / total, 'timing'),
     });
@@ -43,7 +45,7 @@ export const bench: CliCommand = {
       e.speedupInterval.map(format.digits).join(' to '),
     ]);
     io.result(
-      { threads: Number(options['threads']), pairs, models: entries },
+      { threads: Number(options['threads']), provider, pairs, models: entries },
       table([['model', 'median', 'p95', 'speed-up', '95 % interval'], ...rows]),
     );
     for (const e of entries.filter((x) => x.speedup < 1))
@@ -51,3 +53,9 @@ export const bench: CliCommand = {
     return EXIT.done;
   },
 };
+
+function providerOf(name: unknown): string {
+  const known = PROVIDERS.find((p) => p === name);
+  if (known) return known;
+  throw new UsageError(`--provider: '${name}' is none of ${PROVIDERS.join(', ')}.`);
+}

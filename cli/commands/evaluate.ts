@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os';
 
 import { ServiceError } from '../../src/contract/errors.ts';
+import { PreprocessOption } from '../../src/contract/preprocess.ts';
+import { schemaErrors } from '../../src/contract/schema-errors.ts';
+import type { Dataset, Sample } from '../../workers/data/dataset.ts';
 import { loadModel } from '../../workers/data/load-model.ts';
 import { openDataset } from '../../workers/data/open.ts';
 import { agreement } from '../../workers/evaluation/agreement.ts';
@@ -8,13 +11,13 @@ import { evaluate as evaluateModel } from '../../workers/evaluation/evaluate.ts'
 import { outputSqnr } from '../../workers/evaluation/sqnr.ts';
 import { checkModel } from '../../workers/onnx/check.ts';
 import { readModel } from '../../workers/onnx/read.ts';
-import * as format from '../../workers/report/format.ts';
 import { bindTask } from '../../workers/tasks/registry.ts';
+import type { Evaluation, TaskBinding } from '../../workers/tasks/task.ts';
 import type { CliCommand } from '../command.ts';
+import { evaluationText, type Shown } from '../evaluation-text.ts';
 import { EXIT } from '../exit-codes.ts';
 import { UsageError } from '../failure.ts';
 import type { Io } from '../io.ts';
-import { table } from '../table.ts';
 import { threadsOf } from './run.ts';
 
 const SPLITS = ['train', 'val', 'test'] as const;
@@ -38,49 +41,15 @@ export const evaluate: CliCommand = {
       .option('--preprocess <json>', 'parts of the preprocessing, as in a job spec')
       .option('--threads <n>', 'threads', String(availableParallelism())),
   async run([file], options, io) {
-    const split = SPLITS.find((s) => s === options['split']);
-    if (!split)
-      throw new UsageError(`--split: '${options['split']}' is none of ${SPLITS.join(', ')}.`);
+    const split = splitOf(options);
     const dataset = await openDataset(String(options['data']));
-    const samples = dataset.splits[split];
-    if (samples.length === 0)
-      throw new ServiceError('DATASET_INVALID', {
-        where: `split '${split}'`,
-        why: 'it has no images',
-      });
-    const threads = threadsOf(options['threads']);
-    const load = async (path: string) => {
-      const bytes = (await loadModel(path)).bytes;
-      const model = readModel(bytes);
-      checkModel(model);
-      const binding = bindTask(model, {
-        ...taskOf(options),
-        ...preprocessOf(options),
-        ...(dataset.classes && { classes: dataset.classes }),
-      });
-      return { bytes, binding };
-    };
-    const own = await load(file!);
-    const see = ({ bytes, binding }: typeof own, what: string) =>
-      evaluateModel(bytes, binding, samples, {
-        threads,
-        onProgress: (done, total) => io.progress(done / total, what),
-      });
-    const result = await see(own, 'evaluating');
-    const compared =
-      options['against'] === undefined ? undefined : await compare(String(options['against']));
-
-    async function compare(path: string) {
-      const other = await load(path);
-      const reference = await see(other, 'evaluating the other model');
-      const sqnr = await outputSqnr(other.bytes, own.bytes, own.binding, samples, { threads });
-      return {
-        agreement: agreement(reference, result, own.binding),
-        sqnr: sqnr.map((s) => ({ ...s, db: Number.isFinite(s.db) ? s.db : null })),
-      };
-    }
-    const document = {
-      task: own.binding.task,
+    const at = { dataset, samples: samplesOf(dataset, split), options, io };
+    const own = await evaluated(file!, 'evaluating', at);
+    const against = options['against'];
+    const compared = against === undefined ? undefined : await compare(own, String(against), at);
+    const { result, binding } = own;
+    const document: Shown = {
+      task: binding.task,
       split,
       images: result.images,
       metrics: { ...result.metrics, ...(compared && { agreement: compared.agreement }) },
@@ -88,57 +57,66 @@ export const evaluate: CliCommand = {
       ...(compared && { sqnr: compared.sqnr }),
       warnings: [...dataset.warnings, ...result.warnings],
     };
-    show(document, io);
+    io.result(document, evaluationText(document));
+    for (const warning of document.warnings) io.note(`warning: ${warning}`);
     return EXIT.done;
   },
 };
 
-interface Shown {
-  readonly task: string;
-  readonly split: string;
-  readonly images: number;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly perClass: readonly {
-    readonly name: string;
-    readonly labels: number;
-    readonly metrics: Readonly<Record<string, number | null>>;
-  }[];
-  readonly sqnr?: readonly {
-    readonly output: string;
-    readonly part: string;
-    readonly db: number | null;
-  }[];
-  readonly warnings: readonly string[];
+interface Setting {
+  readonly dataset: Dataset;
+  readonly samples: readonly Sample[];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly io: Io;
 }
 
-function show(document: Shown, io: Io): void {
-  const { task, split, images, metrics, perClass, sqnr = [], warnings } = document;
-  const lines = [
-    `${task}, ${images} images of ${split}`,
-    table(Object.entries(metrics).map(([k, v]) => [format.metricName(k), format.score(v)])),
-  ];
-  const counted = perClass.filter((c) => c.labels > 0);
-  const keys = Object.keys(counted[0]?.metrics ?? {});
-  if (keys.length > 0) {
-    const rows = counted.map((c) => [
-      c.name,
-      String(c.labels),
-      ...keys.map((k) => (typeof c.metrics[k] === 'number' ? format.score(c.metrics[k]) : '–')),
-    ]);
-    lines.push('', table([['class', 'labels', ...keys.map(format.metricName)], ...rows]));
-  }
-  if (sqnr.length > 0)
-    lines.push(
-      '',
-      table(
-        sqnr.map((s) => [
-          `SQNR of ${s.output}${s.part ? ` (${s.part})` : ''}`,
-          s.db === null ? '– equal' : `${s.db.toFixed(1)} dB`,
-        ]),
-      ),
-    );
-  io.result(document, lines.join('\n'));
-  for (const warning of warnings) io.note(`warning: ${warning}`);
+interface Evaluated {
+  readonly bytes: Uint8Array;
+  readonly binding: TaskBinding;
+  readonly result: Evaluation;
+}
+
+async function evaluated(path: string, doing: string, at: Setting): Promise<Evaluated> {
+  const { dataset, samples, options, io } = at;
+  const { bytes } = await loadModel(path);
+  const model = readModel(bytes);
+  checkModel(model);
+  const binding = bindTask(model, {
+    ...taskOf(options),
+    ...preprocessOf(options),
+    ...(dataset.classes && { classes: dataset.classes }),
+  });
+  const result = await evaluateModel(bytes, binding, samples, {
+    threads: threadsOf(options['threads']),
+    onProgress: (done, total) => io.progress(done / total, doing),
+  });
+  return { bytes, binding, result };
+}
+
+/** Agreement with another model, and the SQNR of every output; an output that is equal has no ratio. */
+async function compare(own: Evaluated, path: string, at: Setting) {
+  const other = await evaluated(path, 'evaluating the other model', at);
+  const threads = threadsOf(at.options['threads']);
+  const sqnr = await outputSqnr(other.bytes, own.bytes, own.binding, at.samples, { threads });
+  return {
+    agreement: agreement(other.result, own.result, own.binding),
+    sqnr: sqnr.map((s) => ({ ...s, db: Number.isFinite(s.db) ? s.db : null })),
+  };
+}
+
+function splitOf({ split }: Readonly<Record<string, unknown>>): (typeof SPLITS)[number] {
+  const found = SPLITS.find((s) => s === split);
+  if (!found) throw new UsageError(`--split: '${split}' is none of ${SPLITS.join(', ')}.`);
+  return found;
+}
+
+function samplesOf({ splits }: Dataset, split: (typeof SPLITS)[number]): readonly Sample[] {
+  const samples = splits[split];
+  if (samples.length > 0) return samples;
+  throw new ServiceError('DATASET_INVALID', {
+    where: `split '${split}'`,
+    why: 'it has no images',
+  });
 }
 
 function taskOf({ task }: Readonly<Record<string, unknown>>) {
@@ -149,9 +127,14 @@ function taskOf({ task }: Readonly<Record<string, unknown>>) {
 
 function preprocessOf({ preprocess }: Readonly<Record<string, unknown>>) {
   if (preprocess === undefined) return {};
+  let given: object;
   try {
-    return { preprocess: JSON.parse(String(preprocess)) as object };
+    given = JSON.parse(String(preprocess)) as object;
   } catch {
     throw new UsageError(`--preprocess: '${preprocess}' is not JSON.`);
   }
+  const [fault] = schemaErrors(PreprocessOption, given);
+  if (fault)
+    throw new UsageError(`--preprocess: ${fault.pointer} ${fault.detail}.`.replace('  ', ' '));
+  return { preprocess: given };
 }

@@ -142,6 +142,14 @@ const wrong: Record<string, [args: (p: Place) => string[], says: RegExp]> = {
     (p) => ['evaluate', p.model, '--data', p.data, '--preprocess', 'bgr'],
     /--preprocess: 'bgr' is not JSON/,
   ],
+  'preprocessing with a misspelt part': [
+    (p) => ['evaluate', p.model, '--data', p.data, '--preprocess', '{"chanels":"bgr"}'],
+    /--preprocess: \/chanels is not a known field.*channels/,
+  ],
+  'a provider that is none': [
+    (p) => ['bench', p.model, '--provider', 'gpu'],
+    /--provider: 'gpu' is none of .*cuda/,
+  ],
   'pairs that are no number': [(p) => ['bench', p.model, '--pairs', 'many'], /--pairs: 'many'/],
   'a check that is none': [() => ['doctor', 'disc'], /'disc' is not a check; valid are .*disk/],
   'no threads': [(p) => ['bench', p.model, '--threads', '0'], /--threads: '0'/],
