@@ -168,7 +168,7 @@ test('a bucket that is not there is said so before anything is accepted', async 
 test('a file of several parts arrives whole', async () => {
   const store = openStore(settings.s3);
   const path = join(folder, 'large');
-  const bytes = Buffer.alloc(64 * 2 ** 20 + 1, 'lathe');
+  const bytes = Buffer.alloc(32 * 2 ** 20 + 1, 'lathe');
   writeFileSync(path, bytes);
 
   const { digest } = await store.putFile(path);
