@@ -1,5 +1,7 @@
 /** @file How strongly each channel of a tensor varies, over calibration images. */
 
+import { stepFor } from './histogram.ts';
+
 /** Values looked at per tensor and image. */
 const SAMPLE = 1 << 14;
 
@@ -24,9 +26,9 @@ export class ChannelMoments {
     }
     if (this.#sum.length !== channels) return;
     const inner = values.length / (batch * channels);
-    const step = Math.ceil(values.length / SAMPLE);
+    const step = stepFor(values.length, SAMPLE);
     for (let c = 0; c < channels; c++) this.#addChannel(values, c, inner, step);
-    this.#count += Math.ceil(inner / step);
+    this.#count += Math.ceil((inner - Math.min(inner - 1, step >> 1)) / step);
   }
 
   /** One channel of the first image of the batch. */
@@ -34,7 +36,7 @@ export class ChannelMoments {
     const f = this.#apply;
     let sum = 0;
     let squares = 0;
-    for (let i = c * inner; i < (c + 1) * inner; i += step) {
+    for (let i = c * inner + Math.min(inner - 1, step >> 1); i < (c + 1) * inner; i += step) {
       const y = f ? f(values[i]!) : values[i]!;
       sum += y;
       squares += y * y;

@@ -81,10 +81,10 @@ export class Histogram {
   }
 }
 
-/** A stride that is odd and no multiple of 5 or 7, so that it does not fall in step with rows of an image. */
-function stepFor(length: number, sample: number): number {
+/** A stride that is odd and no multiple of 5, 7 or 13, so that it does not fall in step with rows of an image. */
+export function stepFor(length: number, sample: number): number {
   if (length <= sample) return 1;
   let step = Math.ceil(length / sample) | 1;
-  while (step % 5 === 0 || step % 7 === 0) step += 2;
+  while (step % 5 === 0 || step % 7 === 0 || step % 13 === 0) step += 2;
   return step;
 }

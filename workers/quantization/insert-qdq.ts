@@ -23,6 +23,15 @@ export interface InsertOptions {
 export interface Inserted {
   /** Channels whose scale was raised so that their bias fits int32: tensor → channels. */
   readonly raisedChannels: Readonly<Record<string, readonly number[]>>;
+  /** Biases that were corrected, with what they were before. */
+  readonly biases: readonly BiasChoice[];
+}
+
+/** The codes of one bias, with and without what rounding the weights adds on average. `value` holds the corrected ones. */
+export interface BiasChoice {
+  readonly value: Value;
+  readonly plain: Tensor;
+  readonly corrected: Tensor;
 }
 
 /**
@@ -38,11 +47,13 @@ export function insertQdq(
 ): Inserted {
   const writer = new Writer(graph);
   const raised: Record<string, number[]> = {};
-  for (const node of products) quantizeProduct(writer, node, quantizers, options, raised);
+  const biases = products.flatMap(
+    (node) => quantizeProduct(writer, node, quantizers, options, raised) ?? [],
+  );
   for (const { value, readers } of tensors)
     writer.activation(value, quantizers.get(value)!, readers);
   writer.finish();
-  return { raisedChannels: raised };
+  return { raisedChannels: raised, biases };
 }
 
 function quantizeProduct(
@@ -51,7 +62,7 @@ function quantizeProduct(
   quantizers: ReadonlyMap<Value, Quantizer>,
   options: InsertOptions,
   raised: Record<string, number[]>,
-): void {
+): BiasChoice | undefined {
   const at = weightIndex(node)!;
   const weight = node.inputs[at]!;
   const x = node.inputs[at === 0 ? 1 : 0]!;
@@ -75,28 +86,29 @@ function quantizeProduct(
     }
   }
   node.inputs[at] = writer.constant(weight, quantized, tensor.dims);
-  if (!biasData) return;
-  const corrected = correctedBias(
-    node,
-    biasData,
-    data,
-    tensor.dims,
-    quantized,
-    options.means?.get(x),
-  );
-  node.inputs[2] = writer.bias(bias!, quantizeBias(corrected, inputScale, quantized.scales));
+  if (!biasData) return undefined;
+  const plain = quantizeBias(biasData, inputScale, quantized.scales);
+  const mean = options.means?.get(x);
+  const corrected = mean && correctedBias(node, biasData, data, tensor.dims, quantized, mean);
+  const codes = corrected ? quantizeBias(corrected, inputScale, quantized.scales) : plain;
+  const { value, dequantized } = writer.bias(bias!, codes);
+  node.inputs[2] = dequantized;
+  return corrected && { value, plain: biasTensor(plain.codes), corrected: biasTensor(codes.codes) };
 }
 
+const biasTensor = (codes: Int32Array) => new Tensor('int32', [codes.length], bytesOf(codes));
+
+/** Undefined where the mean of each input channel does not tell: other ops, other layouts. */
 function correctedBias(
   node: Node,
   bias: Float32Array,
   weight: Float32Array,
   dims: readonly number[],
   { codes, scales }: QuantizedWeights,
-  mean: Float64Array | undefined,
-): Float32Array {
+  mean: Float64Array,
+): Float32Array | undefined {
   const group = intOf(node, 'group', 1);
-  if (node.op !== 'Conv' || mean?.length !== dims[1]! * group) return bias;
+  if (node.op !== 'Conv' || mean.length !== dims[1]! * group) return undefined;
   const perChannel = weight.length / scales.length;
   const rounded = Float64Array.from(codes, (q, i) => q * scales[Math.floor(i / perChannel)]!);
   const shift = biasShift(weight, rounded, dims, mean, group);
@@ -202,11 +214,11 @@ class Writer {
     return out;
   }
 
-  bias(bias: Value, q: { codes: Int32Array; scales: Float32Array }): Value {
-    const codes = this.#initializer(
-      `${bias.name}/quantized`,
-      new Tensor('int32', [q.codes.length], bytesOf(q.codes)),
-    );
+  bias(
+    bias: Value,
+    q: { codes: Int32Array; scales: Float32Array },
+  ): { value: Value; dequantized: Value } {
+    const codes = this.#initializer(`${bias.name}/quantized`, biasTensor(q.codes));
     const scale = this.#initializer(
       `${bias.name}/scale`,
       Tensor.float32([q.scales.length], q.scales),
@@ -215,7 +227,11 @@ class Writer {
       `${bias.name}/zero_point`,
       makeTensor('int32', [q.scales.length], new Uint8Array(q.scales.length)),
     );
-    return this.#dequantize(codes, scale, zero, { axis: int(0) }, `${bias.name}/dequantized`);
+    const stem = `${bias.name}/dequantized`;
+    return {
+      value: codes,
+      dequantized: this.#dequantize(codes, scale, zero, { axis: int(0) }, stem),
+    };
   }
 
   /** A Q/DQ pair behind `value`, read by all of its readers or by the given nodes alone. */

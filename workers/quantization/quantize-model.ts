@@ -3,6 +3,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../../src/contract/errors.ts';
+import { cloneModel } from '../onnx/clone.ts';
 import { type Graph, type Model, type Node, nodeLabel, type Value } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { weightIndex } from '../onnx/trained.ts';
@@ -13,6 +14,7 @@ import { type Feed, openSession } from '../runtime/session.ts';
 import { calibrate, type Observed } from './calibrate.ts';
 import type { CalibratorName } from './calibrators/registry.ts';
 import { type Chosen, chooseRange, reportTensor, type TensorReport } from './choose-range.ts';
+import { type BiasDecision, decideBiases } from './decide-biases.ts';
 import { convsBehind, DROWNED, signalLost } from './drowned.ts';
 import { insertQdq } from './insert-qdq.ts';
 import { type InputDims, macsAt } from './macs-at.ts';
@@ -30,6 +32,8 @@ export interface QuantizeOptions {
   /** Shapes that the feeds have. */
   readonly inputDims: InputDims;
   readonly feeds: AsyncIterable<Readonly<Record<string, Feed>>>;
+  /** Images to decide by, once: a few that the means of channels were not taken of. */
+  readonly heldOut: AsyncIterable<Readonly<Record<string, Feed>>>;
   readonly threads: number;
   readonly provider: string;
   readonly signal: AbortSignal;
@@ -47,6 +51,8 @@ export interface QuantizeDetails {
   /** Convs that the runtime runs in integers, counted in its own optimised graph. */
   readonly fusedConvs: number;
   readonly reduceRange: boolean;
+  /** Null: no Conv with a bias was quantized. */
+  readonly biasCorrection: BiasDecision | null;
   readonly float: readonly {
     readonly tensor: string;
     readonly op: string;
@@ -77,7 +83,8 @@ export async function quantizeModel(
   const placement = drowned.size === 0 ? wanted : place(graph, { ...how, drowned });
   const reduceRange =
     options.reduceRange === 'auto' ? await needsReducedRange() : options.reduceRange;
-  const { raisedChannels } = insertQdq(
+  const float = cloneModel(model);
+  const { raisedChannels, biases } = insertQdq(
     graph,
     placement.products,
     placement.tensors,
@@ -91,7 +98,9 @@ export async function quantizeModel(
       ),
     },
   );
-  options.progress(0.97, "counting fused ops in the runtime's graph");
+  options.progress(0.95, 'comparing biases');
+  const biasCorrection = await decideBiases(float, model, biases, options.heldOut, options);
+  options.progress(0.98, "counting fused ops in the runtime's graph");
   return {
     profile: options.profile,
     images: options.images,
@@ -99,6 +108,7 @@ export async function quantizeModel(
     convs: graph.nodes.filter((n) => n.op === 'Conv').length,
     fusedConvs: await countFused(model, options),
     reduceRange,
+    biasCorrection: biasCorrection ?? null,
     float: placement.float,
     tensors: placement.tensors
       .map(({ value }) => reportTensor(value.name, chosen.get(value)!))
@@ -129,7 +139,7 @@ async function chooseRanges(
     signal.throwIfAborted();
     const { histogram } = observed.get(tensor.value.name)!;
     chosen.set(tensor.value, chooseRange(tensor, histogram, PROFILES[profile], calibrator));
-    progress(0.8 + (0.15 * i) / tensors.length, 'choosing ranges');
+    progress(0.8 + (0.1 * i) / tensors.length, 'choosing ranges');
     // Ranges take a while together: let signals and progress through.
     if (i % 8 === 7) await new Promise(setImmediate);
   }

@@ -164,7 +164,7 @@ export function compareParts(a: HostTensor, b: HostTensor, cuts: Cuts = []): Par
 /** More parts than this and the axis with the most cuts counts as one. */
 const MOST_PARTS = 4096;
 
-function partition(dims: readonly number[], cuts: Cuts) {
+export function partition(dims: readonly number[], cuts: Cuts) {
   const starts = dims.map((_, axis) => [0, ...[...(cuts[axis] ?? [])].sort((a, b) => a - b)]);
   while (starts.reduce((n, s) => n * s.length, 1) > MOST_PARTS) {
     const most = starts.reduce((best, s, i) => (s.length > starts[best]!.length ? i : best), 0);

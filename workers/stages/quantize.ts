@@ -20,6 +20,9 @@ import { defineStage } from './stage.ts';
 /** Images decoded while the runtime is busy with the one before. */
 const DECODED_AHEAD = 3;
 
+/** Images, the last of the calibration set, that decide between two results. */
+const HELD_OUT = 16;
+
 const options = Type.Object(
   {
     precision: oneOf(['int8'], {
@@ -75,6 +78,7 @@ export const quantize = defineStage({
       ...chosen,
       inputDims: inputDims(ctx),
       feeds: feeds(samples, ctx),
+      heldOut: feeds(samples.slice(-HELD_OUT), ctx),
       threads: ctx.threads,
       provider: ctx.provider,
       signal: ctx.signal,

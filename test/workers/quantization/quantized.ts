@@ -37,6 +37,7 @@ export async function quantized(
     images,
     inputDims: {},
     feeds: each(seen),
+    heldOut: each(seen),
     threads: 1,
     provider: 'cpu',
     signal: new AbortController().signal,
