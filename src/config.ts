@@ -161,7 +161,10 @@ export const VARIABLES = {
 } as const satisfies Record<string, Variable<unknown>>;
 
 /** Read elsewhere: by the CLI as a client, and by the tests. */
-const KNOWN_ELSEWHERE = ['LATHE_URL', 'LATHE_API_KEY', 'LATHE_TEST_DATA', 'LATHE_TEST_REDIS_URL'];
+const KNOWN_ELSEWHERE = [
+  ...['LATHE_URL', 'LATHE_API_KEY'],
+  ...['LATHE_TEST_DATA', 'LATHE_TEST_REDIS_URL', 'LATHE_TEST_COUNTS'],
+];
 
 type Name = keyof typeof VARIABLES;
 type Values = { readonly [N in Name]: ReturnType<(typeof VARIABLES)[N]['parse']> };

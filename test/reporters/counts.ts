@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
+import { OWN_REDIS_ONLY } from '../helpers/redis.ts';
 import { NO_SHARED_DATA } from '../helpers/shared-data.ts';
 
 export default class CountsReporter implements Reporter {
@@ -24,8 +25,9 @@ export default class CountsReporter implements Reporter {
   }
 }
 
-/** A skip that gives another reason (a fault test on somebody's Redis) is none of shared data's business. */
+/** A skip that gives another reason in its note or name is none of shared data's business. */
 function wantedSharedData(test: TestCase): boolean {
   const { note } = test.result() as { note?: string };
-  return note === undefined || note.includes(NO_SHARED_DATA);
+  if (note !== undefined) return note.includes(NO_SHARED_DATA);
+  return !test.fullName.includes(OWN_REDIS_ONLY);
 }
