@@ -12,7 +12,12 @@ import { leastWeightScale, quantizeBias } from './bias.ts';
 import { biasShift } from './bias-correction.ts';
 import type { QuantizedTensor } from './placement.ts';
 import type { Quantizer } from './scale.ts';
-import { type QuantizedWeights, quantizeWeights, type WeightOptions } from './weights.ts';
+import {
+  type QuantizedWeights,
+  quantizeWeights,
+  type WeightFormat,
+  type WeightOptions,
+} from './weights.ts';
 
 export interface InsertOptions {
   readonly weights: WeightOptions;
@@ -143,10 +148,13 @@ function outputAxis(node: Node, at: number, rank: number): number {
   return at === 0 ? rank - 2 : rank - 1;
 }
 
+const equal = (a: Float32Array, b: Float32Array) => a.every((x, i) => x === b[i]);
+
 class Writer {
   readonly #graph: Graph;
   readonly #names: Names;
-  readonly #constants = new Map<Value, Value>();
+  readonly #constants = new Map<Value, { readonly scales: Float32Array; readonly out: Value }>();
+  readonly #zeroPoints = new Map<string, Value>();
   readonly #added: Node[] = [];
 
   constructor(graph: Graph) {
@@ -161,6 +169,16 @@ class Writer {
       tensor,
     );
     this.#graph.initializers.push(value);
+    return value;
+  }
+
+  /** Zero points of symmetric formats, stored once for each length. */
+  #zeros(format: WeightFormat | 'int32', count: number): Value {
+    const stem = `zero_point/${format}/${count}`;
+    const value =
+      this.#zeroPoints.get(stem) ??
+      this.#initializer(stem, makeTensor(format, [count], new Uint8Array(count)));
+    this.#zeroPoints.set(stem, value);
     return value;
   }
 
@@ -187,10 +205,13 @@ class Writer {
     return out;
   }
 
-  /** Weights stored as integers, read through a DequantizeLinear per channel. A weight that two nodes share is stored once. */
+  /**
+   * Weights stored as integers, read through a DequantizeLinear per channel. A weight that two nodes share is stored once,
+   * unless one of them raised a scale for its bias.
+   */
   constant(weight: Value, q: QuantizedWeights, dims: readonly number[]): Value {
     const known = this.#constants.get(weight);
-    if (known) return known;
+    if (known && equal(known.scales, q.scales)) return known.out;
     const codes = this.#initializer(
       `${weight.name}/quantized`,
       new Tensor(q.format, dims, bytesOf(q.codes)),
@@ -199,10 +220,7 @@ class Writer {
       `${weight.name}/scale`,
       Tensor.float32([q.scales.length], q.scales),
     );
-    const zero = this.#initializer(
-      `${weight.name}/zero_point`,
-      makeTensor(q.format, [q.scales.length], new Uint8Array(q.scales.length)),
-    );
+    const zero = this.#zeros(q.format, q.scales.length);
     const out = this.#dequantize(
       codes,
       scale,
@@ -210,7 +228,7 @@ class Writer {
       { axis: int(q.axis) },
       `${weight.name}/dequantized`,
     );
-    this.#constants.set(weight, out);
+    this.#constants.set(weight, { scales: q.scales, out });
     return out;
   }
 
@@ -223,10 +241,7 @@ class Writer {
       `${bias.name}/scale`,
       Tensor.float32([q.scales.length], q.scales),
     );
-    const zero = this.#initializer(
-      `${bias.name}/zero_point`,
-      makeTensor('int32', [q.scales.length], new Uint8Array(q.scales.length)),
-    );
+    const zero = this.#zeros('int32', q.scales.length);
     const stem = `${bias.name}/dequantized`;
     return {
       value: codes,

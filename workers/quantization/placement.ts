@@ -12,7 +12,7 @@ import type { Profile } from './profiles.ts';
  * Share of all MACs that may stay in float for accuracy's sake: layers whose input drowns in its scale, then output
  * layers, which decide every score; the cheapest first.
  */
-const FLOAT_SHARE = 0.03;
+export const FLOAT_SHARE = 0.03;
 
 export interface QuantizedTensor {
   readonly value: Value;
@@ -39,6 +39,8 @@ export interface PlaceOptions {
   readonly keepFloat: Matcher;
   /** Of every node, at batch 1 and the size that the model is used at. */
   readonly macs: ReadonlyMap<Node, number>;
+  /** Share of all MACs that may stay in float for accuracy's sake; 0 gives every tensor that any placement can want. */
+  readonly floatShare: number;
   /** Tensors that one scale cannot hold → share of the signal that would be lost (drowned.ts). */
   readonly drowned: ReadonlyMap<Value, number>;
 }
@@ -100,7 +102,7 @@ const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 
 function floatReasons(
   graph: Graph,
   index: GraphIndex,
-  { profile, keepFloat, macs, drowned }: PlaceOptions,
+  { profile, keepFloat, macs, floatShare, drowned }: PlaceOptions,
 ): Map<Node, string> {
   const reasons = new Map<Node, string>();
   for (const node of graph.nodes) {
@@ -112,7 +114,7 @@ function floatReasons(
       reasons.set(node, `the profile has no ${node.op} in integers`);
     else if (!isTrained(node)) reasons.set(node, 'its weight is a fixed table, not trained');
   }
-  const spend = budget(macs);
+  const spend = budget(macs, floatShare);
   const cheapestFirst = (nodes: readonly Node[]) =>
     nodes
       .filter((n) => weightIndex(n) !== undefined && !reasons.has(n))
@@ -139,8 +141,8 @@ const drownedReason = (lost: number, which: 'input' | 'result') =>
 const sum = (numbers: Iterable<number>) => Iterator.from(numbers).reduce((a, b) => a + b, 0);
 
 /** Takes a node's MACs out of what may stay in float, and says whether there was enough left. */
-function budget(macs: ReadonlyMap<Node, number>): (node: Node) => boolean {
-  let left = FLOAT_SHARE * sum(macs.values());
+function budget(macs: ReadonlyMap<Node, number>, share: number): (node: Node) => boolean {
+  let left = share * sum(macs.values());
   return (node) => {
     const cost = macs.get(node) ?? 0;
     if (cost > left) return false;

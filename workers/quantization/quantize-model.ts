@@ -19,7 +19,7 @@ import { convsBehind, DROWNED, signalLost } from './drowned.ts';
 import { insertQdq } from './insert-qdq.ts';
 import { type InputDims, macsAt } from './macs-at.ts';
 import { matcher } from './matcher.ts';
-import { place, type QuantizedTensor } from './placement.ts';
+import { FLOAT_SHARE, place, type QuantizedTensor } from './placement.ts';
 import { PROFILES, type ProfileName } from './profiles.ts';
 import { needsReducedRange } from './saturation.ts';
 
@@ -76,11 +76,11 @@ export async function quantizeModel(
     keepFloat: matcher(options.keepFloat, graph, 'keepFloat'),
     macs: await macsAt(model, options.inputDims),
   };
-  const wanted = place(graph, { ...how, drowned: new Map() });
-  const observed = await observe(model, wanted.tensors, options);
-  const chosen = await chooseRanges(wanted.tensors, observed, options);
-  const drowned = drownedTensors(graph, wanted.tensors, observed, chosen);
-  const placement = drowned.size === 0 ? wanted : place(graph, { ...how, drowned });
+  const { tensors } = place(graph, { ...how, floatShare: 0, drowned: new Map() });
+  const observed = await observe(model, tensors, options);
+  const chosen = await chooseRanges(tensors, observed, options);
+  const drowned = drownedTensors(graph, tensors, observed, chosen);
+  const placement = place(graph, { ...how, floatShare: FLOAT_SHARE, drowned });
   const reduceRange =
     options.reduceRange === 'auto' ? await needsReducedRange() : options.reduceRange;
   const float = cloneModel(model);

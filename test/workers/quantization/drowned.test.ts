@@ -87,3 +87,27 @@ test('channels that are as loud as each other share a scale', async () => {
   expect(details.float).toEqual([]);
   expect(DROWNED).toBeGreaterThan(0);
 });
+
+test('a drowned layer comes before output layers where both do not fit what may stay in float', async () => {
+  const gains = [300, 1, 1, 1];
+  const model = modelOf(
+    `(float[1,32,24,24] X, float[4,32,5,5] W, float[4,1,3,3] D, float[8,4,1,1] P, float[10,4,1,1] Q) =>
+       (float[1,8,20,20] Y, float[1,10,20,20] Z) {
+       H = Conv(X, W) S = Conv<group=4, pads=[1,1,1,1]>(H, D) Y = Conv(S, P) Z = Conv(S, Q) }`,
+    {
+      W: loud([4, 32, 5, 5], 1, gains),
+      D: loud(
+        [4, 1, 3, 3],
+        2,
+        gains.map((g) => 1 / g),
+      ),
+      P: randomWeight([8, 4, 1, 1], 3),
+      Q: randomWeight([10, 4, 1, 1], 4),
+    },
+  );
+
+  const { details, db } = await quantized(model);
+
+  expect(details.float.map((f) => f.tensor)).toEqual(['S', 'Y', 'H']);
+  expect(db).toBeGreaterThan(25);
+});
