@@ -5,10 +5,10 @@ import { basename } from 'node:path';
 import { env } from 'node:process';
 import { isFinished, LatheClient, type NamedBlob } from '../sdk/client.ts';
 import type { JobView } from '../src/contract/job-view.ts';
-import * as format from '../workers/report/format.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { UsageError } from './failure.ts';
 import type { Io } from './io.ts';
+import { checkLine } from './report-text.ts';
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 
@@ -49,9 +49,8 @@ export function exitOf(job: JobView): ExitCode {
 
 export function jobText(job: JobView): string {
   const stages = job.stages.map((s) => `${s.stage} ${s.status}`).join(', ');
-  const checks = (job.checks ?? []).map(
-    (c) =>
-      `\n${c.passed ? '✓' : '✗'} ${c.limit} ${format.limit(c.limit, c.allowed)}: measured ${c.measured === null ? 'nothing' : format.limit(c.limit, c.measured)}`,
-  );
-  return `${job.id}  ${job.status}${job.outcome ? ` (${job.outcome})` : ''}  ${stages}${checks.join('')}${job.error ? `\n${job.error.code}: ${job.error.detail}` : ''}`;
+  const outcome = job.outcome ? ` (${job.outcome})` : '';
+  const checks = (job.checks ?? []).map(checkLine);
+  const error = job.error ? [`${job.error.code}: ${job.error.detail}`] : [];
+  return [`${job.id}  ${job.status}${outcome}  ${stages}`, ...checks, ...error].join('\n');
 }

@@ -6,6 +6,21 @@ import type { Report } from '../src/contract/report.ts';
 import * as format from '../workers/report/format.ts';
 import { table } from './table.ts';
 
+interface Checked {
+  readonly limit: string;
+  readonly allowed: number;
+  readonly measured: number | null;
+  readonly passed: boolean;
+  readonly detail?: string;
+}
+
+/** ✓ maxBytes 4.00 MB: measured 3.34 MB */
+export function checkLine({ limit, allowed, measured, passed, detail }: Checked): string {
+  const found = measured === null ? 'nothing' : format.limit(limit, measured);
+  const why = detail ? ` (${detail})` : '';
+  return `${passed ? '✓' : '✗'} ${limit} ${format.limit(limit, allowed)}: measured ${found}${why}`;
+}
+
 export function reportText(report: Report, folder: string): string {
   const { baseline, stages, final, accept, headline } = report;
   const row = (name: string, m: Report['baseline'], speedup: number | null) => [
@@ -22,10 +37,7 @@ export function reportText(report: Report, folder: string): string {
     row('input', baseline, null),
     ...stages.map((s, i) => row(`${i + 1}. ${s.stage}`, s.after, s.after.speedup)),
   ];
-  const checks = accept.checks.map(
-    (c) =>
-      `${c.passed ? '✓' : '✗'} ${c.limit} ${format.limit(c.limit, c.allowed)}: measured ${c.measured === null ? 'nothing' : format.limit(c.limit, c.measured)}${c.detail ? ` (${c.detail})` : ''}`,
-  );
+  const checks = accept.checks.map(checkLine);
   const verdict = accept.passed
     ? 'Accepted.'
     : 'Rejected: the result misses its acceptance limits.';

@@ -10,7 +10,7 @@ import type { CliCommand } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { UsageError } from '../failure.ts';
 import type { Io } from '../io.ts';
-import { runLocally } from '../local-process.ts';
+import { type ProcessEnd, runLocally } from '../local-process.ts';
 import { reportText } from '../report-text.ts';
 import { localJob } from '../spec-file.ts';
 
@@ -46,22 +46,20 @@ export const run: CliCommand = {
     const job = await localJob(spec!, options);
     const out = resolve(String(options['out']));
     await claim(out);
-    let failure: Extract<JobEvent, { type: 'failed' }> | undefined;
-    const end = await runLocally(
-      {
-        folder: out,
-        spec: job.spec,
-        model: job.model,
-        dataset: job.dataset ?? null,
-        name: basename(job.model),
-        command: commandLine(spec!, options),
-        threads: threadsOf(options['threads']),
-      },
-      (event) => {
-        if (event.type === 'failed') failure = event;
-        else tell(event, io);
-      },
-    );
+    let failure: Failed | undefined;
+    const input = {
+      folder: out,
+      spec: job.spec,
+      model: job.model,
+      dataset: job.dataset ?? null,
+      name: basename(job.model),
+      command: commandLine(spec!, options),
+      threads: threadsOf(options['threads']),
+    };
+    const end = await runLocally(input, (event) => {
+      if (event.type === 'failed') failure = event;
+      else tell(event, io);
+    });
     if (end.interrupted) {
       io.note(
         `lathe: interrupted; finished stages are kept in ${out}: run the same command to go on.`,
@@ -70,20 +68,23 @@ export const run: CliCommand = {
     }
     if (failure) return fail(failure, io);
     if (end.code !== 0) {
-      return fail(
-        {
-          code: 'MODEL_CRASHES_RUNTIME',
-          detail: `The job's process ended by ${end.signal ?? `exit status ${end.code}`}.`,
-          stage: null,
-        },
-        io,
-      );
+      fail(crash(end), io);
+      return EXIT.failed;
     }
     const report = JSON.parse(await readFile(join(out, 'report.json'), 'utf8')) as Report;
     io.result(report, reportText(report, out));
     return report.accept.passed ? EXIT.done : EXIT.rejected;
   },
 };
+
+type Failed = Pick<Extract<JobEvent, { type: 'failed' }>, 'code' | 'detail' | 'stage'>;
+
+/** The process of the job ended without a word: native code took it down. */
+function crash({ code, signal }: ProcessEnd): Failed {
+  const how = signal ?? `exit status ${code}`;
+  const detail = `The job's process ended by ${how}.`;
+  return { code: 'MODEL_CRASHES_RUNTIME', detail, stage: null };
+}
 
 async function claim(out: string): Promise<void> {
   await mkdir(out, { recursive: true });
@@ -108,10 +109,7 @@ function tell(event: JobEvent, io: Io): void {
 }
 
 /** Bad input is what a server would have answered with 4xx, before any stage ran. */
-function fail(
-  { code, detail, stage }: { code: string; detail: string; stage: string | null },
-  io: Io,
-): ExitCode {
+function fail({ code, detail, stage }: Failed, io: Io): ExitCode {
   if (io.json) io.result({ error: { code, detail, stage } }, '');
   io.note(`lathe: ${stage ? `stage '${stage}': ` : ''}${detail}`);
   const known = ERRORS[code as ErrorCode];

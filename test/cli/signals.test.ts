@@ -84,6 +84,21 @@ test('a model that takes the runtime down is a sentence and exit 3, as JSON too'
   expect(stderr).toContain('killed by SIGSEGV');
 });
 
+test('a run whose process is taken down says so and exits with 3', async () => {
+  const root = await testFolder();
+  const [model, spec] = [join(root, 'm.onnx'), join(root, 'spec.json')];
+  await writeFile(model, endlessBytes());
+  await writeFile(spec, JSON.stringify({ stages: [{ stage: 'simplify' }] }));
+  const started = start('run', spec, '--model', model, '--out', join(root, 'out'), '--json');
+
+  process.kill(await busyChild(started), 'SIGSEGV');
+  const { code, stdout, stderr } = await started.end;
+
+  expect(code).toBe(3);
+  expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'MODEL_CRASHES_RUNTIME' } });
+  expect(stderr).toContain('SIGSEGV');
+});
+
 test('an interrupted run exits with 130, keeps no half of a file, and goes on when repeated', async () => {
   const root = await testFolder();
   const [model, spec, out] = ['m.onnx', 'spec.json', 'out'].map((name) => join(root, name));
