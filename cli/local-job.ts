@@ -1,15 +1,14 @@
 /** @file The child of `lathe run`: reads one line of JSON on stdin, runs the job, tells its events on descriptor 3. */
 
-import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-import type { JobEvent } from '../src/contract/events.ts';
 import type { JobSpec } from '../src/contract/job.ts';
+import { EVENTS_FD } from '../workers/jobs/job-file.ts';
+import { teller } from '../workers/jobs/tell.ts';
 import { runJob } from '../workers/run-job.ts';
 import { chooseProvider } from '../workers/runtime/providers.ts';
 import type { LocalProcessInput } from './local-process.ts';
 
-const EVENTS_FD = 3;
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort(new Error('stopped')));
 
@@ -20,16 +19,7 @@ const input = await new Promise<LocalProcessInput>((resolve) => {
   lines.once('line', (line) => resolve(JSON.parse(line) as LocalProcessInput));
 });
 
-function tell(event: JobEvent): void {
-  let rest = Buffer.from(`${JSON.stringify(event)}\n`);
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(EVENTS_FD, rest));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') process.exit(1);
-    }
-  }
-}
+const tell = teller(EVENTS_FD, () => process.exit(1));
 
 try {
   await runJob({

@@ -1,13 +1,13 @@
 /** @file The process of one job: reads job.json in its folder, runs the job, says what happens on descriptor 3. */
 
-import { mkdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 
-import type { JobEvent } from '../src/contract/events.ts';
 import { extractArchive } from './data/archive.ts';
 import { failureOf } from './jobs/failure.ts';
 import { EVENTS_FD, JOB_FILE, type JobFile } from './jobs/job-file.ts';
+import { teller } from './jobs/tell.ts';
 import { runJob } from './run-job.ts';
 
 /** Exit codes: the events say what happened, these only whether it was the job's own end. */
@@ -17,17 +17,7 @@ const NICE = 10;
 const folder = process.cwd();
 const stop = new AbortController();
 
-/** Written at once and whole, so that nothing said is lost in a crash. A closed pipe: nobody listens, so it ends. */
-function tell(event: JobEvent): void {
-  let rest = Buffer.from(`${JSON.stringify(event)}\n`);
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(EVENTS_FD, rest));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') process.exit(EXIT.stopped);
-    }
-  }
-}
+const tell = teller(EVENTS_FD, () => process.exit(EXIT.stopped));
 
 /** Quiet beside the API, and the first to go when memory runs out. */
 function behave(): void {

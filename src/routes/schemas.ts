@@ -2,7 +2,6 @@
 
 import { type TProperties, Type } from 'typebox';
 
-import { DIGEST_PATTERN } from '../contract/digest.ts';
 import { ERRORS, type ErrorCode } from '../contract/errors.ts';
 import { JOB_ID_PATTERN } from '../contract/ids.ts';
 import type { DatasetInfo, ModelInfo } from '../contract/inspection.ts';
@@ -27,7 +26,6 @@ export const JobParams = Type.Object({
 });
 
 export const isJobId = (text: string): boolean => new RegExp(JOB_ID_PATTERN).test(text);
-export const DIGEST = DIGEST_PATTERN;
 
 export const limit = Type.Optional(
   Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'Items per page.' }),

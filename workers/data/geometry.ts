@@ -1,6 +1,7 @@
 /** @file Where an image lands in the model's input, and where a box of the input lies in the image. */
 
 import type { Preprocess } from '../../src/contract/preprocess.ts';
+import { roundHalfEven } from '../onnx/round.ts';
 
 /**
  * tensor = image · scale + offset, per axis. The resized image has `width` × `height` pixels; its part that the input
@@ -65,14 +66,6 @@ function corner(
     left: Math.max(0, roundHalfEven(spareX / 2 - 0.1)),
     top: Math.max(0, roundHalfEven(spareY / 2 - 0.1)),
   };
-}
-
-/** As Python's round and C's rint: halves go to the even neighbour. */
-export function roundHalfEven(x: number): number {
-  const down = Math.floor(x);
-  const rest = x - down;
-  if (rest !== 0.5) return rest < 0.5 ? down : down + 1;
-  return down % 2 === 0 ? down : down + 1;
 }
 
 /** Corners x₁ y₁ x₂ y₂. */

@@ -5,6 +5,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
+import type { Digest } from '../../src/contract/digest.ts';
 import { bundledModel, selfContained } from '../onnx/external.ts';
 import { extractArchive, isArchive } from './archive.ts';
 import { manifestId } from './manifest.ts';
@@ -34,12 +35,15 @@ export async function loadModel(path: string, scratch = tmpdir()): Promise<Loade
 
 async function loadFile(path: string): Promise<LoadedModel> {
   const { bytes, dataFiles } = selfContained(path);
-  if (dataFiles.length === 0)
-    return { bytes, id: `sha256:${createHash('sha256').update(bytes).digest('hex')}` };
+  if (dataFiles.length === 0) return { bytes, id: digestOf(bytes) };
   const names = [basename(path), ...dataFiles];
   const files = new Map(names.map((name) => [name, join(dirname(path), name)]));
   return { bytes, id: await manifestId(files) };
 }
+
+/** sha256:<64 hex> of a file's bytes. */
+export const digestOf = (bytes: Uint8Array): Digest =>
+  `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 /** An archive may hold one folder that holds the rest. */
 async function insideTopFolder(folder: string): Promise<string> {

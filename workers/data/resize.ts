@@ -1,7 +1,8 @@
 /** @file Bilinear resizing without anti-aliasing, in OpenCV's fixed point (INTER_LINEAR, 8 bit). */
 
+import { roundHalfEven } from '../onnx/round.ts';
 import type { Image } from './decode.ts';
-import { type Geometry, roundHalfEven } from './geometry.ts';
+import type { Geometry } from './geometry.ts';
 
 const BITS = 11; // OpenCV: INTER_RESIZE_COEF_BITS
 const ONE = 1 << BITS;

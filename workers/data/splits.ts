@@ -1,5 +1,6 @@
 /** @file Splits that a data set does not state: val for images without any, and `tune` out of train. */
 
+import { random } from '../runtime/random.ts';
 import type { Dataset, Sample, Split } from './dataset.ts';
 
 /**
@@ -36,18 +37,12 @@ export function tuneSplit(
   };
 }
 
-/** 0 … n − 1 in an order that the seed alone decides (Fisher–Yates over mulberry32). */
+/** 0 … n − 1 in an order that the seed alone decides (Fisher–Yates). */
 export function shuffled(n: number, seed: number): number[] {
   const order = Array.from({ length: n }, (_, i) => i);
-  let state = seed >>> 0;
-  const random = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const { below } = random(seed);
   for (let i = n - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
+    const j = below(i + 1);
     [order[i], order[j]] = [order[j]!, order[i]!];
   }
   return order;

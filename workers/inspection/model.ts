@@ -1,9 +1,8 @@
 /** @file What a model file is, before anybody works on it. */
 
-import { createHash } from 'node:crypto';
-
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { ModelInfo } from '../../src/contract/inspection.ts';
+import { digestOf } from '../data/load-model.ts';
 import { checkModel } from '../onnx/check.ts';
 import { countMacs, countParams } from '../onnx/cost.ts';
 import type { Graph, Model, Value } from '../onnx/graph.ts';
@@ -47,7 +46,7 @@ export async function inspectModel(bytes: Uint8Array, name?: string): Promise<Fu
   const quantized = quantizedForm(model.graph) ?? null;
   const dynamic = inputs.some((p) => p.shape.some((d) => typeof d !== 'number'));
   const info = {
-    id: `sha256:${createHash('sha256').update(bytes).digest('hex')}` as ModelInfo['id'],
+    id: digestOf(bytes),
     name: name ?? null,
     bytes: bytes.length,
     task: binding.task,

@@ -1,10 +1,9 @@
 /** @file Model files of a job: read one, write one, name it by its bytes. */
 
-import { createHash } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 
 import type { Preprocess } from '../../src/contract/preprocess.ts';
-import { loadModel } from '../data/load-model.ts';
+import { digestOf, loadModel } from '../data/load-model.ts';
 import type { Model } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
@@ -26,9 +25,6 @@ export async function openModelFile(path: string): Promise<ModelFile> {
   const { bytes, id } = await loadModel(path);
   return { ...modelFile(bytes), digest: id };
 }
-
-export const digestOf = (bytes: Uint8Array) =>
-  `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 /** What the output says about its making. No time and no machine, so the same job gives the same bytes. */
 export interface Provenance {

@@ -119,3 +119,24 @@ export interface Model {
 export function nodeLabel(node: Node): string {
   return node.name || `${node.op}(→ ${node.outputs.find((v) => v !== undefined)?.name ?? '?'})`;
 }
+
+/** The shape of a value as declared or inferred; undefined where even the rank is unknown, or it is no tensor. */
+export const shapeKnown = (v: Value | undefined): readonly Dim[] | undefined =>
+  v?.type?.kind === 'tensor' ? v.type.shape : undefined;
+
+/** The element type of a value; undefined where it is unknown, or it is no tensor. */
+export const dtypeKnown = (v: Value | undefined): DType | undefined =>
+  v?.type?.kind === 'tensor' ? v.type.dtype : undefined;
+
+/** A model with nothing in it, for a reader or builder to fill. */
+export const emptyModel = (irVersion: number, opset?: number): Model => ({
+  irVersion,
+  opsets: opset === undefined ? {} : { '': opset },
+  producer: { name: '', version: '' },
+  domain: '',
+  modelVersion: 0,
+  doc: '',
+  metadata: {},
+  functions: [],
+  graph: { name: '', inputs: [], outputs: [], nodes: [], initializers: [] },
+});

@@ -82,8 +82,8 @@ function varint(value: number): Uint8Array {
   return Uint8Array.from(out);
 }
 
-/** Negative numbers take ten bytes, as protobuf wants. */
-function longVarint(value: bigint): Uint8Array {
+/** A 64-bit integer; negative numbers take ten bytes, as protobuf wants. */
+export function longVarint(value: bigint): Uint8Array {
   const out: number[] = [];
   let rest = BigInt.asUintN(64, value);
   do {

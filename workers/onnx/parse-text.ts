@@ -1,7 +1,7 @@
 /** @file Text → Model. */
 
 import { int } from './attributes.ts';
-import { type Attribute, type Graph, type Model, type Node, Value } from './graph.ts';
+import { type Attribute, emptyModel, type Graph, type Model, type Node, Value } from './graph.ts';
 import { Tokens } from './text-tokens.ts';
 import { parseElements, parseNumber, parseShape, parseType } from './text-types.ts';
 
@@ -28,17 +28,7 @@ interface Making {
  */
 export function parseText(text: string): Model {
   const tokens = new Tokens(text);
-  const model: Model = {
-    irVersion: 10,
-    opsets: { '': 21 },
-    producer: { name: '', version: '' },
-    domain: '',
-    modelVersion: 0,
-    doc: '',
-    metadata: {},
-    functions: [],
-    graph: undefined as unknown as Graph,
-  };
+  const model = emptyModel(10, 21);
   if (tokens.sees('<')) readHeader(tokens, model);
   model.graph = new TextReader(tokens).graph(new Map());
   if (tokens.peek()) tokens.fail('the end of the text');

@@ -1,20 +1,9 @@
 /** @file AttributeProto → Attribute. */
 
+import { ATTRIBUTE_TYPES } from './attribute-types.ts';
 import type { Attribute, Graph } from './graph.ts';
 import { type External, readTensor } from './read-tensor.ts';
 import { type Message, unreadable } from './wire.ts';
-
-const TYPE = {
-  float: 1,
-  int: 2,
-  string: 3,
-  tensor: 4,
-  graph: 5,
-  floats: 6,
-  ints: 7,
-  strings: 8,
-  graphs: 10,
-} as const;
 
 /** Kinds that are missing in files of IR version < 2 are told by the field that is filled. */
 export function readAttribute(
@@ -63,14 +52,14 @@ interface Lists {
 /** Proto3 files may leave out a zero: the kind then says what the missing value is. */
 function build(name: string, type: number, single: Attribute | undefined, lists: Lists): Attribute {
   const { ints, floats, strings, graphs } = lists;
-  if (type === TYPE.ints) return { type: 'ints', value: ints };
-  if (type === TYPE.floats) return { type: 'floats', value: floats };
-  if (type === TYPE.strings) return { type: 'strings', value: strings };
-  if (type === TYPE.graphs) return { type: 'graphs', value: graphs };
+  if (type === ATTRIBUTE_TYPES.ints) return { type: 'ints', value: ints };
+  if (type === ATTRIBUTE_TYPES.floats) return { type: 'floats', value: floats };
+  if (type === ATTRIBUTE_TYPES.strings) return { type: 'strings', value: strings };
+  if (type === ATTRIBUTE_TYPES.graphs) return { type: 'graphs', value: graphs };
   if (single) return single;
-  if (type === TYPE.int) return { type: 'int', value: 0 };
-  if (type === TYPE.float) return { type: 'float', value: 0 };
-  if (type === TYPE.string) return { type: 'string', value: '' };
+  if (type === ATTRIBUTE_TYPES.int) return { type: 'int', value: 0 };
+  if (type === ATTRIBUTE_TYPES.float) return { type: 'float', value: 0 };
+  if (type === ATTRIBUTE_TYPES.string) return { type: 'string', value: '' };
   if (ints.length > 0) return { type: 'ints', value: ints };
   if (floats.length > 0) return { type: 'floats', value: floats };
   if (strings.length > 0) return { type: 'strings', value: strings };

@@ -3,6 +3,7 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { ServiceError } from '../../src/contract/errors.ts';
 import { byteLength, type DType } from './dtype.ts';
+import { longVarint } from './out.ts';
 import { dtypeOfNumber } from './read-type.ts';
 import { Tensor } from './tensor.ts';
 import { type Field, type Message, unreadable } from './wire.ts';
@@ -95,7 +96,7 @@ function checkedSize(name: string, dims: readonly (number | bigint)[]): number {
 
 function fieldBytes(f: Field): Uint8Array {
   if (f.wire === 2) return f.bytes();
-  if (f.wire === 0) return varint(BigInt(f.int()));
+  if (f.wire === 0) return longVarint(BigInt(f.int()));
   if (f.wire === 5) {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, f.float(), true);
@@ -104,17 +105,6 @@ function fieldBytes(f: Field): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setFloat64(0, f.double(), true);
   return bytes;
-}
-
-function varint(value: bigint): Uint8Array {
-  const out: number[] = [];
-  let rest = BigInt.asUintN(64, value);
-  do {
-    const low = Number(rest & 0x7fn);
-    rest >>= 7n;
-    out.push(rest > 0n ? low | 0x80 : low);
-  } while (rest > 0n);
-  return Uint8Array.from(out);
 }
 
 interface Packed {

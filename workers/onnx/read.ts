@@ -2,7 +2,7 @@
 
 import { ServiceError } from '../../src/contract/errors.ts';
 import { checkModel } from './check.ts';
-import type { Graph, Model } from './graph.ts';
+import { emptyModel, type Model } from './graph.ts';
 import type { ReadLimits } from './limits.ts';
 import { GraphReader } from './read-graph.ts';
 import type { External } from './read-tensor.ts';
@@ -49,17 +49,7 @@ function decode(fields: Message, external: External | undefined): Model {
 }
 
 function readFields(fields: Message, external: External | undefined): Model {
-  const model: Model = {
-    irVersion: 0,
-    opsets: {},
-    producer: { name: '', version: '' },
-    domain: '',
-    modelVersion: 0,
-    doc: '',
-    metadata: {},
-    functions: [],
-    graph: undefined as unknown as Graph,
-  };
+  const model = emptyModel(0);
   let graph: Message | undefined;
   for (const f of fields) {
     if (f.number === 1) model.irVersion = f.number_();

@@ -2,13 +2,13 @@
 
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { DType } from './dtype.ts';
-import type { Value } from './graph.ts';
+import { shapeKnown, type Value } from './graph.ts';
 
 export type Shape = readonly number[];
 
 /** @throws SHAPE_UNKNOWN a dimension is symbolic or missing */
 export function shapeOf(value: Value): Shape {
-  const shape = value.type?.kind === 'tensor' ? value.type.shape : undefined;
+  const shape = shapeKnown(value);
   if (shape?.every((d) => typeof d === 'number')) return shape as Shape;
   throw new ServiceError('SHAPE_UNKNOWN', {
     value: value.name,
@@ -38,10 +38,3 @@ export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis +
 
 /** 0 … n − 1. */
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-
-/** Elements from one step along each axis to the next, row-major. */
-export function stridesOf(shape: Shape): number[] {
-  const strides = new Array<number>(shape.length).fill(1);
-  for (let i = shape.length - 2; i >= 0; i--) strides[i] = strides[i + 1]! * shape[i + 1]!;
-  return strides;
-}

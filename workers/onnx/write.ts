@@ -1,6 +1,7 @@
 /** @file Model → ONNX protobuf. Headers are written by hand around views of the weights, which are copied once. */
 
 import { ServiceError } from '../../src/contract/errors.ts';
+import { ATTRIBUTE_TYPES } from './attribute-types.ts';
 import { DTYPE_NUMBERS } from './dtype.ts';
 import type { Attribute, Dim, Graph, Model, Node, Value, ValueType } from './graph.ts';
 import { Out } from './out.ts';
@@ -90,19 +91,6 @@ function writeNode(node: Node): Out {
   return out.raw(node.rest);
 }
 
-/** Kind → AttributeProto.AttributeType. */
-const KIND = {
-  float: 1,
-  int: 2,
-  string: 3,
-  tensor: 4,
-  graph: 5,
-  floats: 6,
-  ints: 7,
-  strings: 8,
-  graphs: 10,
-} as const;
-
 function writeAttribute(name: string, attribute: Attribute): Out {
   const out = new Out();
   if (attribute.type === 'opaque') return out.raw(attribute.bytes);
@@ -136,7 +124,7 @@ function writeAttribute(name: string, attribute: Attribute): Out {
       for (const x of attribute.value) out.message(11, writeGraph(x));
       break;
   }
-  return out.text(13, attribute.doc).int(20, KIND[attribute.type]);
+  return out.text(13, attribute.doc).int(20, ATTRIBUTE_TYPES[attribute.type]);
 }
 
 function writeTensor(tensor: Tensor, name: string): Out {

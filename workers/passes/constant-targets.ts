@@ -1,7 +1,7 @@
 /** @file Reshape targets that are put together at run time though the shapes around them say what they are. */
 
 import { intOf } from '../onnx/attributes.ts';
-import { type Dim, type Model, type Node, Value } from '../onnx/graph.ts';
+import { type Dim, type Model, type Node, shapeKnown, Value } from '../onnx/graph.ts';
 import { Names } from '../onnx/names.ts';
 import { Tensor } from '../onnx/tensor.ts';
 import { GraphIndex } from '../onnx/uses.ts';
@@ -33,11 +33,8 @@ export const constantTargets: Pass = {
   },
 };
 
-const shapeOf = (v: Value | undefined): readonly Dim[] | undefined =>
-  v?.type?.kind === 'tensor' ? v.type.shape : undefined;
-
 function targetOf(node: Node, index: GraphIndex): number[] | undefined {
-  const [x, y] = [shapeOf(node.inputs[0]), shapeOf(node.outputs[0])];
+  const [x, y] = [shapeKnown(node.inputs[0]), shapeKnown(node.outputs[0])];
   if (!x || intOf(node, 'allowzero', 0) === 1) return undefined;
   const entries = entriesOf(node.inputs[1], index) ?? y?.map((d): Entry => known(d));
   const target = entries?.map((entry, i) => {
@@ -45,7 +42,7 @@ function targetOf(node: Node, index: GraphIndex): number[] | undefined {
     if (typeof inferred === 'number') return inferred;
     if (typeof entry === 'number') return entry;
     const same = entry?.value === node.inputs[0] && entry?.axis === i;
-    const name = entry && shapeOf(entry.value)?.[entry.axis];
+    const name = entry && shapeKnown(entry.value)?.[entry.axis];
     return same || (typeof name === 'string' && name === x[i]) ? 0 : -1;
   });
   if (!target || target.filter((d) => d === -1).length > 1) return undefined;
@@ -67,7 +64,7 @@ function entriesOf(value: Value | undefined, index: GraphIndex, depth = 16): Ent
   const [x] = node.inputs;
   switch (node.op) {
     case 'Shape': {
-      const dims = shapeOf(x)?.map((d, axis): Entry => known(d) ?? { value: x!, axis });
+      const dims = shapeKnown(x)?.map((d, axis): Entry => known(d) ?? { value: x!, axis });
       return dims?.slice(intOf(node, 'start', 0), intOf(node, 'end', dims.length));
     }
     case 'Gather': {
@@ -85,7 +82,7 @@ function entriesOf(value: Value | undefined, index: GraphIndex, depth = 16): Ent
     case 'Unsqueeze':
       return entriesOf(x, index, depth - 1);
     default: {
-      const shape = shapeOf(value);
+      const shape = shapeKnown(value);
       const one = shape?.length === 0 || (shape?.length === 1 && shape[0] === 1);
       return one ? [undefined] : undefined;
     }

@@ -3,7 +3,14 @@
 import { intOf, subgraphsOf } from '../onnx/attributes.ts';
 import { cloneModel } from '../onnx/clone.ts';
 import { byteLength } from '../onnx/dtype.ts';
-import { type Graph, type Model, type Node, nodeLabel, type Value } from '../onnx/graph.ts';
+import {
+  type Graph,
+  type Model,
+  type Node,
+  nodeLabel,
+  shapeKnown,
+  type Value,
+} from '../onnx/graph.ts';
 import { bytesOf, Tensor } from '../onnx/tensor.ts';
 import { GraphIndex, valuesUsedIn } from '../onnx/uses.ts';
 import { numbersOf } from '../onnx/values.ts';
@@ -83,7 +90,7 @@ function knownShape(
 
 /** The known sizes of a value's axes; undefined entries are open. */
 function shapeSeen(v: Value | undefined): (number | undefined)[] | undefined {
-  const shape = v?.constant?.dims ?? (v?.type?.kind === 'tensor' ? v.type.shape : undefined);
+  const shape = v?.constant?.dims ?? shapeKnown(v);
   return shape?.map((d) => (typeof d === 'number' && d >= 0 ? d : undefined));
 }
 

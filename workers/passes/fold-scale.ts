@@ -1,6 +1,6 @@
 /** @file A product followed by a constant factor or term per channel. */
 
-import type { Model, Node, Value } from '../onnx/graph.ts';
+import { type Model, type Node, shapeKnown, type Value } from '../onnx/graph.ts';
 import { Names } from '../onnx/names.ts';
 import { isTrained } from '../onnx/trained.ts';
 import { GraphIndex } from '../onnx/uses.ts';
@@ -47,7 +47,7 @@ export const foldScale: Pass = {
 function affineOf(node: Node, at: number, channels: number, x: Value): Affine | undefined {
   const rule = AFFINE[node.op]![1 - at];
   const constant = node.inputs[at]?.constant;
-  const rank = x.type?.kind === 'tensor' ? x.type.shape?.length : undefined;
+  const rank = shapeKnown(x)?.length;
   if (!rule || constant?.dtype !== 'float32' || rank === undefined) return undefined;
   const { dims } = constant;
   // Aligned from the right, only axis 1 may hold more than one entry.

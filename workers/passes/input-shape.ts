@@ -2,7 +2,7 @@
 
 import { ServiceError } from '../../src/contract/errors.ts';
 import { cloneModel } from '../onnx/clone.ts';
-import type { Dim, Graph, Model, Value } from '../onnx/graph.ts';
+import { type Dim, type Graph, type Model, shapeKnown, type Value } from '../onnx/graph.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
 import { randomInputs } from '../runtime/random-inputs.ts';
 import { openSession } from '../runtime/session.ts';
@@ -31,9 +31,6 @@ interface Cost {
   readonly signal?: AbortSignal;
 }
 
-const shapeOf = (value: Value): readonly Dim[] | undefined =>
-  value.type?.kind === 'tensor' ? value.type.shape : undefined;
-
 /**
  * Which input becomes which shape, checked against what the model declares.
  *
@@ -51,7 +48,7 @@ export function planInputShape(model: Model, shape: InputShape): Map<Value, read
   for (const [name, dims] of Object.entries(wanted)) {
     const value = inputs.find((v) => v.name === name);
     if (!value) refuse('option inputShape', `there is no input '${name}'; the inputs are ${names}`);
-    const declared = shapeOf(value) ?? dims.map(() => null);
+    const declared = shapeKnown(value) ?? dims.map(() => null);
     if (declared.length !== dims.length)
       refuse(
         `input '${name}'`,
@@ -85,10 +82,10 @@ export async function setInputShape(
   );
   const inputs = model.graph.inputs.filter((v) => plan.has(v.name));
   const report = Object.fromEntries(
-    inputs.map((v) => [v.name, { from: shapeOf(v) ?? [], to: plan.get(v.name)! }]),
+    inputs.map((v) => [v.name, { from: shapeKnown(v) ?? [], to: plan.get(v.name)! }]),
   );
   const isStatic = inputs.some((v) =>
-    (shapeOf(v) ?? []).some((d, i) => typeof d === 'number' && d !== plan.get(v.name)![i]),
+    (shapeKnown(v) ?? []).some((d, i) => typeof d === 'number' && d !== plan.get(v.name)![i]),
   );
   const { resized, constants } = isStatic
     ? await resizeStatic(model, plan, cost)
@@ -105,7 +102,7 @@ async function resizeStatic(model: Model, plan: Plan, cost: Cost) {
   const base = cloneModel(model);
   // Open axes take their new size at once, or 1 where they stay open: nothing in the graph was made for another.
   setTypes(base.graph, (v) =>
-    (shapeOf(v) ?? []).map((d, i) => {
+    (shapeKnown(v) ?? []).map((d, i) => {
       const wanted = plan.get(v.name)?.[i];
       return typeof d === 'number' ? d : typeof wanted === 'number' ? wanted : 1;
     }),
@@ -127,7 +124,7 @@ async function resizeStatic(model: Model, plan: Plan, cost: Cost) {
 async function inferAll(model: Model, cost: Cost): Promise<void> {
   await inferTypes(model);
   const values = model.graph.nodes.flatMap((n) => n.outputs.filter((y) => y !== undefined));
-  if (values.every((v) => isClosed(shapeOf(v)))) return;
+  if (values.every((v) => isClosed(shapeKnown(v)))) return;
   const { model: folded } = await simplify(model, {
     ...cost,
     mayGrow: true,
@@ -136,7 +133,7 @@ async function inferAll(model: Model, cost: Cost): Promise<void> {
   await inferTypes(folded);
   const made = folded.graph.nodes.flatMap((n) => n.outputs);
   const known = new Map([...made, ...folded.graph.initializers].map((v) => [v?.name, v?.type]));
-  for (const v of values) if (!isClosed(shapeOf(v))) v.type = known.get(v.name) ?? v.type;
+  for (const v of values) if (!isClosed(shapeKnown(v))) v.type = known.get(v.name) ?? v.type;
 }
 
 /** Change sizes of inputs in place, from those their types hold to those `wanted` names. */
@@ -148,7 +145,7 @@ async function walk(
   const axes = new Map<Value, readonly Axis[]>();
   for (const value of model.graph.inputs) {
     if (value.constant) continue;
-    const old = (shapeOf(value) ?? []) as readonly number[];
+    const old = (shapeKnown(value) ?? []) as readonly number[];
     axes.set(
       value,
       old.map((d, i) => {
@@ -165,7 +162,7 @@ async function walk(
 /** Resized back it must be the model it was made from; a way back that is refused (a merged axis of 1) proves nothing. */
 async function proveWayBack(resized: Model, given: Model, proof: Proof, cost: Cost): Promise<void> {
   const back = cloneModel(resized);
-  const old = new Map(given.graph.inputs.map((v) => [v.name, shapeOf(v) ?? []]));
+  const old = new Map(given.graph.inputs.map((v) => [v.name, shapeKnown(v) ?? []]));
   try {
     await inferAll(back, cost);
     await walk(back, (v, i) => old.get(v.name)?.[i], cost);
@@ -193,7 +190,7 @@ function setTypes(graph: Graph, dims: (input: Value) => readonly Dim[]): void {
 /** Declare the new shapes of inputs and outputs. */
 async function declare(model: Model, plan: Plan): Promise<void> {
   const declared = new Map(model.graph.outputs.map((v) => [v, v.type]));
-  setTypes(model.graph, (v) => plan.get(v.name) ?? shapeOf(v) ?? []);
+  setTypes(model.graph, (v) => plan.get(v.name) ?? shapeKnown(v) ?? []);
   try {
     await inferTypes(model);
   } catch (error) {
@@ -215,7 +212,7 @@ async function tryOut(model: Model, { seed = 0, threads = 1 }: Cost): Promise<vo
     const session = await openSession(model, { threads, optimize: 'disabled' });
     const outputs = await session.run(randomInputs(model, seed));
     await session.release();
-    const isFixed = model.graph.inputs.every((v) => v.constant || isClosed(shapeOf(v)));
+    const isFixed = model.graph.inputs.every((v) => v.constant || isClosed(shapeKnown(v)));
     for (const value of model.graph.outputs) {
       const { data, dims } = outputs[value.name]!;
       for (const x of data)

@@ -1,15 +1,18 @@
 /** @file Chains of Transposes and of reshapes, each joined to one. */
 
 import { ints, intsOf } from '../onnx/attributes.ts';
-import type { Dim, Graph, Model, Node, Value } from '../onnx/graph.ts';
-import { Value as ValueOf } from '../onnx/graph.ts';
+import {
+  type Graph,
+  type Model,
+  type Node,
+  shapeKnown,
+  type Value,
+  Value as ValueOf,
+} from '../onnx/graph.ts';
 import { Names } from '../onnx/names.ts';
 import { Tensor } from '../onnx/tensor.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 import type { Pass } from './pass.ts';
-
-const shapeOf = (v: Value | undefined): readonly Dim[] | undefined =>
-  v?.type?.kind === 'tensor' ? v.type.shape : undefined;
 
 /** The node before, if `test` holds of it and nothing else uses its result. */
 function onlyFor(node: Node, index: GraphIndex, test: (n: Node) => boolean): Node | undefined {
@@ -41,7 +44,7 @@ export const joinTransposes: Pass = {
 
 /** Without `perm` axes are reversed. */
 function permutation(node: Node): number[] | undefined {
-  const rank = shapeOf(node.inputs[0])?.length;
+  const rank = shapeKnown(node.inputs[0])?.length;
   return (
     intsOf(node, 'perm') ?? (rank === undefined ? undefined : [...Array(rank).keys()].reverse())
   );
@@ -59,7 +62,7 @@ export const joinReshapes: Pass = {
     for (const node of graph.nodes) {
       if (!isReshape(node) || node.domain !== '') continue;
       const before = onlyFor(node, new GraphIndex(graph), isReshape);
-      const target = shapeOf(node.outputs[0])?.map((d) => (typeof d === 'number' ? d : -1));
+      const target = shapeKnown(node.outputs[0])?.map((d) => (typeof d === 'number' ? d : -1));
       if (!before || !target || target.includes(0)) continue;
       if (target.filter((d) => d === -1).length > 1) continue;
       node.op = 'Reshape';

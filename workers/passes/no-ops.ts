@@ -1,16 +1,19 @@
 import { intsOf } from '../onnx/attributes.ts';
-import type { Dim, Graph, Model, Node, Value } from '../onnx/graph.ts';
+import {
+  dtypeKnown,
+  type Graph,
+  type Model,
+  type Node,
+  shapeKnown,
+  type Value,
+} from '../onnx/graph.ts';
 import { replaceUses } from '../onnx/uses.ts';
 import { numbersOf } from '../onnx/values.ts';
 import type { Pass } from './pass.ts';
 
-const shapeOf = (v: Value | undefined): readonly Dim[] | undefined =>
-  v?.type?.kind === 'tensor' ? v.type.shape : undefined;
-const dtypeOf = (v: Value | undefined) => (v?.type?.kind === 'tensor' ? v.type.dtype : undefined);
-
 /** Same shape, every size known. */
 function sameShape(node: Node): boolean {
-  const [x, y] = [shapeOf(node.inputs[0]), shapeOf(node.outputs[0])];
+  const [x, y] = [shapeKnown(node.inputs[0]), shapeKnown(node.outputs[0])];
   return (
     x !== undefined &&
     y !== undefined &&
@@ -33,9 +36,10 @@ const NO_OPS: Readonly<Record<string, (node: Node) => boolean>> = {
   Dropout: (n) =>
     n.outputs[1] === undefined &&
     (n.inputs[2] === undefined || isConstant(n.inputs[2], ([t]) => t === 0)),
-  Cast: (n) => dtypeOf(n.inputs[0]) !== undefined && dtypeOf(n.inputs[0]) === dtypeOf(n.outputs[0]),
+  Cast: (n) =>
+    dtypeKnown(n.inputs[0]) !== undefined && dtypeKnown(n.inputs[0]) === dtypeKnown(n.outputs[0]),
   CastLike: (n) =>
-    dtypeOf(n.inputs[0]) !== undefined && dtypeOf(n.inputs[0]) === dtypeOf(n.outputs[0]),
+    dtypeKnown(n.inputs[0]) !== undefined && dtypeKnown(n.inputs[0]) === dtypeKnown(n.outputs[0]),
   Reshape: sameShape,
   Flatten: sameShape,
   Squeeze: sameShape,

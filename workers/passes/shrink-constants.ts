@@ -1,8 +1,7 @@
 /** @file Constants that hold the same numbers over and over, where broadcasting says it shorter. */
 
 import { byteLength } from '../onnx/dtype.ts';
-import type { Model, Node, Value } from '../onnx/graph.ts';
-import { Value as ValueOf } from '../onnx/graph.ts';
+import { type Model, type Node, shapeKnown, type Value, Value as ValueOf } from '../onnx/graph.ts';
 import { Names } from '../onnx/names.ts';
 import { Tensor } from '../onnx/tensor.ts';
 import { GraphIndex } from '../onnx/uses.ts';
@@ -62,7 +61,7 @@ function shrink(node: Node, value: Value, other: Value | undefined): Tensor | un
   const tensor = value.constant!;
   if (tensor.strings || tensor.rest) return undefined;
   if (tensor.bytes.length < LEAST_BYTES || tensor.dims.length < LEAST_RANK) return undefined;
-  const [full, out] = [shapeOf(other), shapeOf(node.outputs[0])];
+  const [full, out] = [shapeKnown(other), shapeKnown(node.outputs[0])];
   if (!full || !out || out.length !== Math.max(full.length, tensor.dims.length)) return undefined;
   let found: Tensor | undefined;
   for (const axis of tensor.dims.keys()) {
@@ -73,8 +72,6 @@ function shrink(node: Node, value: Value, other: Value | undefined): Tensor | un
   }
   return found;
 }
-
-const shapeOf = (v: Value | undefined) => (v?.type?.kind === 'tensor' ? v.type.shape : undefined);
 
 /** The tensor with one entry along `axis`; undefined where its entries differ. */
 function once(tensor: Tensor, axis: number): Tensor | undefined {

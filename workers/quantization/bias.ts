@@ -1,6 +1,6 @@
 /** @file Biases to int32, in the scale of the products they are added to. */
 
-import { roundHalfEven } from './scale.ts';
+import { roundHalfEven } from '../onnx/round.ts';
 
 const LIMIT = 2 ** 31 - 1;
 

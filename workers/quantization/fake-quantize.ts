@@ -1,7 +1,8 @@
 /** @file Rounding as a function with a gradient: what quantization-aware training puts in a float graph's way. */
 
+import { roundHalfEven } from '../onnx/round.ts';
 import { FORMATS } from './formats.ts';
-import { encode, type Quantizer, roundHalfEven } from './scale.ts';
+import { encode, type Quantizer } from './scale.ts';
 
 /**
  * Gradient of y = dequantize(quantize(x)), straight through: rounding counts as identity, saturation as constant.

@@ -1,7 +1,7 @@
 /** @file Write quantizers into a graph as QuantizeLinear / DequantizeLinear pairs (QDQ). */
 
 import { int, intOf } from '../onnx/attributes.ts';
-import { type Graph, type Node, Value } from '../onnx/graph.ts';
+import { type Graph, type Node, shapeKnown, Value } from '../onnx/graph.ts';
 import { Names } from '../onnx/names.ts';
 import { bytesOf, Tensor } from '../onnx/tensor.ts';
 import { sortNodes } from '../onnx/topological.ts';
@@ -192,7 +192,7 @@ class Writer {
     const out = new Value(this.#names.fresh(stem), {
       kind: 'tensor',
       dtype: 'float32',
-      shape: source.type?.kind === 'tensor' ? source.type.shape : undefined,
+      shape: shapeKnown(source),
     });
     this.#added.push({
       name: this.#names.fresh(`${stem}/DequantizeLinear`),
@@ -257,7 +257,7 @@ class Writer {
   ): void {
     const s = this.#initializer(`${value.name}/scale`, Tensor.float32([], [scale]));
     const z = this.#initializer(`${value.name}/zero_point`, makeTensor(format, [], [zeroPoint]));
-    const shape = value.type?.kind === 'tensor' ? value.type.shape : undefined;
+    const shape = shapeKnown(value);
     const codes = new Value(this.#names.fresh(`${value.name}/quantized`), {
       kind: 'tensor',
       dtype: format,

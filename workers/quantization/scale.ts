@@ -1,5 +1,6 @@
 /** @file Scales and zero points, and rounding to them: y = (q − z)·s, q = saturate(round(x / s) + z). */
 
+import { roundHalfEven } from '../onnx/round.ts';
 import { FORMATS, type Format } from './formats.ts';
 
 export interface Quantizer {
@@ -11,12 +12,6 @@ export interface Quantizer {
 
 /** Least scale that float32 holds at full precision: below it, a tensor is as good as constant. */
 const SMALLEST_SCALE = 2 ** -126;
-
-/** To the nearest integer, ties to the even one, as ONNX QuantizeLinear rounds. */
-export function roundHalfEven(x: number): number {
-  const rounded = Math.round(x);
-  return Math.abs(x % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
-}
 
 const clamp = (x: number, lo: number, hi: number) => Math.min(hi, Math.max(lo, x));
 

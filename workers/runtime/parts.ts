@@ -4,7 +4,7 @@
  */
 
 import { intOf, intsOf } from '../onnx/attributes.ts';
-import type { Graph, Node, Value } from '../onnx/graph.ts';
+import { type Graph, type Node, shapeKnown, type Value } from '../onnx/graph.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 import { numbersOf } from '../onnx/values.ts';
 import { reshapeGroups } from './reshape-groups.ts';
@@ -43,7 +43,7 @@ export function cutsOf(graph: Graph, output: Value, index = new GraphIndex(graph
 }
 
 const dimsOf = (v: Value | undefined): number[] => {
-  const shape = v?.constant?.dims ?? (v?.type?.kind === 'tensor' ? v.type.shape : undefined);
+  const shape = v?.constant?.dims ?? shapeKnown(v);
   return (shape ?? []).map((d) => (typeof d === 'number' ? d : -1));
 };
 

@@ -1,7 +1,7 @@
 /** @file Small graphs over the ops that detectors and classifiers are made of, to compare a provider with the CPU. */
 
 import { int, ints, string } from '../onnx/attributes.ts';
-import { type Attribute, type Graph, type Model, Value } from '../onnx/graph.ts';
+import { type Attribute, emptyModel, type Graph, type Model, Value } from '../onnx/graph.ts';
 import { Tensor } from '../onnx/tensor.ts';
 import { random } from './random.ts';
 import { randomInputs } from './random-inputs.ts';
@@ -79,17 +79,7 @@ class Sketch {
   }
 
   model(): Model {
-    return {
-      irVersion: 8,
-      opsets: { '': 17 },
-      producer: { name: 'lathe', version: '' },
-      domain: '',
-      modelVersion: 0,
-      doc: '',
-      metadata: {},
-      graph: this.#graph,
-      functions: [],
-    };
+    return { ...emptyModel(8, 17), producer: { name: 'lathe', version: '' }, graph: this.#graph };
   }
 }
 

@@ -8,5 +8,3 @@ export const STAGES = {
   simplify,
   quantize,
 } as const satisfies Record<string, Stage>;
-
-export type StageName = keyof typeof STAGES;

@@ -1,7 +1,7 @@
 /** @file Task `classify`: one score per class, judged by top-1. */
 
 import { findDecodeTail, outputChannels } from '../onnx/decode-tail.ts';
-import type { Model, Value } from '../onnx/graph.ts';
+import { type Model, shapeKnown, type Value } from '../onnx/graph.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 import { exportedTaskOf, namesOf } from './metadata.ts';
 import { imageInput, shapeText } from './model-input.ts';
@@ -58,7 +58,7 @@ function findClassifyHead(model: Model): ClassifyHead | string {
 
 /** Of [N, C] or [N, C, 1, 1]: C, from the declared shape or from the last layer's weight. */
 function classCount(output: Value, model: Model): number | string {
-  const shape = output.type?.kind === 'tensor' ? output.type.shape : undefined;
+  const shape = shapeKnown(output);
   const no = `output '${output.name}' is ${shapeText(output)}; a classifier's is [batch, classes]`;
   if (shape === undefined || shape.length < 2) return no;
   if (shape.length !== 2 && !shape.slice(2).every((d) => d === 1)) return no;

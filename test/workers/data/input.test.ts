@@ -4,8 +4,9 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 
 import type { Preprocess } from '../../../src/contract/preprocess.ts';
-import { place, roundHalfEven, toImage, toInput } from '../../../workers/data/geometry.ts';
+import { place, toImage, toInput } from '../../../workers/data/geometry.ts';
 import { loadInput } from '../../../workers/data/input.ts';
+import { roundHalfEven } from '../../../workers/onnx/round.ts';
 import { testFolder } from '../../helpers/image-folder.ts';
 
 const plain: Preprocess = {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { JobEvent } from '../../../src/contract/events.ts';
 import type { JobSpec } from '../../../src/contract/job.ts';
-import { digestOf } from '../../../workers/jobs/model-file.ts';
+import { digestOf } from '../../../workers/data/load-model.ts';
 import { readModel } from '../../../workers/onnx/read.ts';
 import { type JobResult, runJob } from '../../../workers/run-job.ts';
 import { testFolder } from '../../helpers/image-folder.ts';

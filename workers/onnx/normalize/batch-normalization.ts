@@ -1,7 +1,7 @@
 /** @file Normalization ops whose statistics or scales changed their form. */
 
 import { int, intOf } from '../attributes.ts';
-import type { Node } from '../graph.ts';
+import { type Node, shapeKnown } from '../graph.ts';
 import type { OpsetChange } from '../normalize.ts';
 import { numbersOf } from '../values.ts';
 
@@ -24,7 +24,7 @@ export const outputs: OpsetChange = (node) => {
 /** GroupNormalization 21: scale and bias per channel instead of per group. Exact where both are constants. */
 export const groupScale: OpsetChange = (node: Node, { floats, refuse }) => {
   const groups = intOf(node, 'num_groups', 1);
-  const shape = node.inputs[0]?.type?.kind === 'tensor' ? node.inputs[0].type.shape : undefined;
+  const shape = shapeKnown(node.inputs[0]);
   const channels = shape?.[1];
   for (const i of [1, 2]) {
     const tensor = node.inputs[i]?.constant;

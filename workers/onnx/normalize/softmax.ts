@@ -1,7 +1,7 @@
 /** @file Softmax, LogSoftmax and Hardmax before opset 13 worked on a matrix: all axes from `axis` on were one. */
 
 import { int, intOf } from '../attributes.ts';
-import type { Node } from '../graph.ts';
+import { type Node, shapeKnown } from '../graph.ts';
 import type { OpsetChange } from '../normalize.ts';
 
 /**
@@ -10,7 +10,7 @@ import type { OpsetChange } from '../normalize.ts';
  */
 export const flattened: OpsetChange = (node, { value }) => {
   const axis = intOf(node, 'axis', 1);
-  const shape = node.inputs[0]?.type?.kind === 'tensor' ? node.inputs[0].type.shape : undefined;
+  const shape = shapeKnown(node.inputs[0]);
   const from = axis < 0 ? axis + (shape?.length ?? 0) : axis;
   if (shape?.slice(from + 1).every((d) => d === 1)) {
     node.attributes['axis'] = int(axis);

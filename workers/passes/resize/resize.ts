@@ -3,8 +3,15 @@
 import { ServiceError } from '../../../src/contract/errors.ts';
 import { intOf } from '../../onnx/attributes.ts';
 import { findDecodeTail } from '../../onnx/decode-tail.ts';
-import type { Attribute, Model, Node, Value } from '../../onnx/graph.ts';
-import { nodeLabel, Value as ValueOf } from '../../onnx/graph.ts';
+import {
+  type Attribute,
+  type Model,
+  type Node,
+  nodeLabel,
+  shapeKnown,
+  type Value,
+  Value as ValueOf,
+} from '../../onnx/graph.ts';
 import { Names } from '../../onnx/names.ts';
 import { Tensor } from '../../onnx/tensor.ts';
 import { GraphIndex } from '../../onnx/uses.ts';
@@ -206,7 +213,6 @@ class Walk {
 }
 
 function oldSizes(value: Value | undefined): number[] | undefined {
-  const shape =
-    value?.constant?.dims ?? (value?.type?.kind === 'tensor' ? value.type.shape : undefined);
+  const shape = value?.constant?.dims ?? shapeKnown(value);
   return shape?.every((d) => typeof d === 'number') ? (shape as number[]) : undefined;
 }

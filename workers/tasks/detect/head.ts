@@ -1,7 +1,7 @@
 /** @file Recognising a detection head by its output convs, its decode tail and its output's shape. */
 
 import { type DecodeTail, findDecodeTail, outputChannels } from '../../onnx/decode-tail.ts';
-import type { Dim, Graph, Model, Value } from '../../onnx/graph.ts';
+import { type Dim, type Graph, type Model, shapeKnown, type Value } from '../../onnx/graph.ts';
 import { GraphIndex } from '../../onnx/uses.ts';
 import { namesOf } from '../metadata.ts';
 
@@ -42,7 +42,7 @@ export function findDetectHead(model: Model): DetectHead | string {
 }
 
 function headAt(output: Value, model: Model, index: GraphIndex): DetectHead | string {
-  const shape = output.type?.kind === 'tensor' ? output.type.shape : undefined;
+  const shape = shapeKnown(output);
   const name = `output '${output.name}'`;
   if (shape !== undefined && shape.length !== 3)
     return `${name} is [${shape.map((d) => d ?? '?').join(', ')}], and boxes have three axes`;
