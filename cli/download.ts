@@ -1,8 +1,7 @@
 /** @file Artifacts to files: whole and with the right digest, or not at all. */
 
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -35,7 +34,8 @@ async function fetchTo(file: string, body: ReadableStream, digest: string): Prom
   });
   const temporary = `${file}.part`;
   try {
-    await pipeline(Readable.fromWeb(body), hashing, createWriteStream(temporary));
+    const target = await open(temporary, 'w');
+    await pipeline(Readable.fromWeb(body), hashing, target.createWriteStream());
     const found = `sha256:${hash.digest('hex')}`;
     if (found !== digest)
       throw new Error(

@@ -1,8 +1,8 @@
 /** @file Files in an object storage that speaks S3, by content: `<prefix>ab/abcd…` in one bucket. */
 
 import { randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -76,7 +76,7 @@ export class S3Store implements ArtifactStore {
   async fetchTo(digest: string, path: string): Promise<void> {
     const stream = await this.getStream(digest);
     try {
-      await pipeline(stream, createWriteStream(path));
+      await pipeline(stream, (await open(path, 'w')).createWriteStream());
     } catch (error) {
       await rm(path, { force: true });
       throw storageError(error);

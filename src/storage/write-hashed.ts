@@ -1,8 +1,8 @@
 /** @file Hash a file, or a stream while it is written to one. */
 
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
 import { ServiceError } from '../contract/errors.ts';
@@ -40,7 +40,9 @@ export async function writeHashed(
     }
   }
   try {
-    await pipeline(counted, createWriteStream(path, { flags: 'wx', flush: true }));
+    // Open before anything can fail: a file that is still being opened would come back after its removal.
+    const file = await open(path, 'wx');
+    await pipeline(counted, file.createWriteStream({ flush: true }));
     const digest = `sha256:${hash.digest('hex')}` as const;
     if (sha256 !== undefined && sha256 !== digest)
       throw new ServiceError('DIGEST_MISMATCH', { expected: sha256, found: digest });
