@@ -28,6 +28,9 @@ export const TENANT = 'tests';
 /** A second of lock instead of a minute: tests that kill workers need not wait long. */
 const QUICK = { LATHE_LOCK_SECONDS: '2', LATHE_GRACE_SECONDS: '1' };
 
+/** Pixels of an image: large enough that the second stage of `longJob` takes a second on any machine, and can be met at work. */
+const SIZE = [640, 480] as const;
+
 export interface Api {
   readonly process: ChildProcess;
   readonly url: string;
@@ -158,7 +161,7 @@ export class Site {
 
   /** @returns path of the archive */
   async coloursTar(images = 6): Promise<string> {
-    const folder = await colourFolder(join(this.folder, `colours-${images}`), images);
+    const folder = await colourFolder(join(this.folder, `colours-${images}`), images, SIZE);
     const file = join(this.folder, `colours-${images}.tar`);
     execFileSync('tar', ['-cf', file, '-C', folder, '.']);
     return file;

@@ -86,8 +86,12 @@ export function tinyModel(): Model {
 
 export const tinyBytes = () => writeModel(tinyModel());
 
-/** Class folders `train` and `val`. @param images per class in train; a third as many in val */
-export async function colourFolder(root: string, images = 6): Promise<string> {
+/** Class folders `train` and `val`. @param images per class in train; a third as many in val @param size width, height */
+export async function colourFolder(
+  root: string,
+  images = 6,
+  size: readonly [number, number] = [48, 40],
+): Promise<string> {
   for (const [split, count] of [
     ['train', images],
     ['val', Math.ceil(images / 3)],
@@ -96,15 +100,20 @@ export async function colourFolder(root: string, images = 6): Promise<string> {
       const folder = join(root, split, colour);
       await mkdir(folder, { recursive: true });
       for (let i = 0; i < count; i++)
-        await writeFile(join(folder, `${i}.png`), await shade(index, i, split));
+        await writeFile(join(folder, `${i}.png`), await shade(index, i, split, size));
     }
   }
   return root;
 }
 
-function shade(colour: number, i: number, split: string): Promise<Buffer> {
+function shade(
+  colour: number,
+  i: number,
+  split: string,
+  size: readonly [number, number],
+): Promise<Buffer> {
   const strong = 250 - 7 * i - (split === 'val' ? 3 : 0);
   const weak = 30 + 5 * i;
   const [b, g, r] = COLOURS.map((_, c) => (c === colour ? strong : weak));
-  return plainImage('png', [48, 40], { r: r!, g: g!, b: b! });
+  return plainImage('png', size, { r: r!, g: g!, b: b! });
 }
