@@ -38,10 +38,38 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['workers/tasks', 'workers/data', 'workers/passes', 'workers/runtime', 'workers/onnx'],
     'src/contract',
   ],
-  'workers/quantization': ['workers/runtime', 'workers/onnx', 'workers/passes', 'src/contract'],
+  'workers/training': [
+    ...['workers/evaluation', 'workers/tasks', 'workers/data', 'workers/passes', 'workers/runtime'],
+    ...['workers/autodiff', 'workers/onnx', 'src/contract'],
+  ],
+  'workers/quantization': [
+    ...['workers/training', 'workers/runtime', 'workers/autodiff', 'workers/onnx'],
+    ...['workers/passes', 'src/contract'],
+  ],
+  'workers/pruning': [
+    ...[
+      'workers/training',
+      'workers/evaluation',
+      'workers/tasks',
+      'workers/data',
+      'workers/passes',
+    ],
+    ...['workers/runtime', 'workers/autodiff', 'workers/onnx', 'src/contract'],
+  ],
+  'workers/distillation': [
+    ...[
+      'workers/training',
+      'workers/evaluation',
+      'workers/tasks',
+      'workers/data',
+      'workers/passes',
+    ],
+    ...['workers/runtime', 'workers/autodiff', 'workers/onnx', 'src/contract'],
+  ],
   'workers/stages': [
-    ...['workers/quantization', 'workers/passes', 'workers/evaluation', 'workers/tasks'],
-    ...['workers/data', 'workers/runtime', 'workers/onnx', 'src/contract'],
+    ...['workers/quantization', 'workers/pruning', 'workers/distillation', 'workers/training'],
+    ...['workers/passes', 'workers/evaluation', 'workers/tasks', 'workers/data', 'workers/runtime'],
+    ...['workers/autodiff', 'workers/onnx', 'src/contract'],
   ],
   'workers/report': ['src/contract'],
   workers: ['src/contract', 'src/records', 'src/queue', 'src/storage', 'src/config.ts'],

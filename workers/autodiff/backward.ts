@@ -9,6 +9,14 @@ import { sumTo } from './sum-to.ts';
 
 const operands = (values: readonly (Value | undefined)[]) => values as readonly Value[] as Operands;
 
+/** How the walk is bounded and where it writes. */
+export interface BackwardOptions {
+  /** Where new nodes go; default: a builder of its own. */
+  readonly g?: GraphBuilder;
+  /** Values that count as constants: no gradient passes through them. */
+  readonly stop?: ReadonlySet<Value>;
+}
+
 /** Gradient that arrives at a value from outside: dL/d`value`. */
 export interface Seed {
   readonly value: Value;
@@ -32,10 +40,10 @@ export function backward(
   graph: Graph,
   seeds: readonly Seed[],
   wrt: readonly Value[],
-  g = new GraphBuilder(graph),
+  { g = new GraphBuilder(graph), stop = new Set() }: BackwardOptions = {},
 ): Value[] {
   const forward = [...graph.nodes];
-  const wanted = dependents(forward, wrt);
+  const wanted = dependents(forward, wrt, stop);
   const path = forward.filter((node) => reaches(node, wanted));
   const rules = new Map(onPath(path, seeds).map((node) => [node, gradientRule(node)]));
 
@@ -70,11 +78,16 @@ export function backward(
 const reaches = (node: Node, values: ReadonlySet<Value>) =>
   node.inputs.some((x) => x !== undefined && values.has(x));
 
-/** `roots` and every value computed from them. */
-function dependents(nodes: readonly Node[], roots: readonly Value[]): Set<Value> {
+/** `roots` and every value computed from them, other than by way of `stop`. */
+function dependents(
+  nodes: readonly Node[],
+  roots: readonly Value[],
+  stop: ReadonlySet<Value>,
+): Set<Value> {
   const found = new Set(roots);
   for (const node of nodes) {
-    if (reaches(node, found)) for (const y of node.outputs) if (y) found.add(y);
+    if (!reaches(node, found)) continue;
+    for (const y of node.outputs) if (y && !stop.has(y)) found.add(y);
   }
   return found;
 }

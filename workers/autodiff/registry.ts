@@ -31,6 +31,7 @@ export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
   And: flat,
   ArgMax: flat,
   ArgMin: flat,
+  Atan: elementwise.atan,
   AveragePool: pooling.averagePool,
   BatchNormalization: normalization.batchNorm,
   Cast: shape.identity,

@@ -61,6 +61,12 @@ export const MODEL_ERRORS = {
     message: (p: { task: string; why: string }) =>
       `The model does not fit the task '${p.task}': ${p.why}.`,
   },
+  LOSS_DOES_NOT_FIT: {
+    status: 422,
+    retry: false,
+    message: (p: { loss: string; why: string }) =>
+      `The loss '${p.loss}' does not fit the model and its data: ${p.why}.`,
+  },
   OP_HAS_NO_GRADIENT: {
     status: 422,
     retry: false,

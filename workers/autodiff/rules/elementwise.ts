@@ -28,6 +28,9 @@ export const mul: GradientRule = ({ x: [a, b], dy: [d], g }) => [
   () => g.mul(d, a),
 ];
 
+/** y = arctan x;  dx = dy / (1 + x²). */
+export const atan = unary(({ x, d, g }) => g.div(d, g.plus(g.mul(x, x), 1)));
+
 /** y = a / b;  da = dy / b, db = −dy·y / b. */
 export const div: GradientRule = ({ x: [, b], y: [y], dy: [d], g }) => [
   () => g.div(d, b),
