@@ -30,9 +30,16 @@ export async function loadInput(
   const image = await decodeImage(sample.file, sample.name);
   const geometry = place(preprocess.resize, [image.height, image.width], size);
   const pixels = resizeImage(image, geometry, Math.round(preprocess.pad));
-  const data = channels === 1 ? grayPlane(pixels, preprocess) : colourPlanes(pixels, preprocess);
-  return { data, dims: [1, channels, ...size], geometry };
+  return { data: planes(pixels, preprocess, channels), dims: [1, channels, ...size], geometry };
 }
+
+/** H × W × 3 bytes to channels × H × W numbers. */
+export const planes = (
+  pixels: Uint8Array,
+  preprocess: Preprocess,
+  channels: 1 | 3,
+): Float32Array =>
+  channels === 1 ? grayPlane(pixels, preprocess) : colourPlanes(pixels, preprocess);
 
 /** H × W × 3 bytes to 3 × H × W numbers. */
 export function colourPlanes(pixels: Uint8Array, preprocess: Preprocess): Float32Array {

@@ -43,7 +43,8 @@ export function imageFeed(planes: Float32Array, input: ModelInput): Feed {
   return { dims, dtype, data: inType(all, dtype) };
 }
 
-function interleaved(planes: Float32Array, channels: number): Float32Array {
+/** channels × pixels to pixels × channels. */
+export function interleaved(planes: Float32Array, channels: number): Float32Array {
   const area = planes.length / channels;
   const result = new Float32Array(planes.length);
   for (let c = 0; c < channels; c++)

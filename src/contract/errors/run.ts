@@ -49,6 +49,12 @@ export const RUN_ERRORS = {
     retry: true,
     message: (p: { how: string }) => `The process of the job ended without a result: ${p.how}.`,
   },
+  DATA_THREAD_DIED: {
+    status: 500,
+    retry: true,
+    message: (p: { how: string }) =>
+      `A thread that prepares training images ended before the training did: ${p.how}.`,
+  },
   WORKER_LOST: {
     status: 500,
     retry: true,

@@ -1,0 +1,115 @@
+/** @file One batch: its images decoded, augmented and normalised, its labels beside them. */
+
+import { augment, type Picture } from '../../data/augment/augment.ts';
+import { drawLambda, mix } from '../../data/augment/mixup.ts';
+import type { AugmentOptions } from '../../data/augment/options.ts';
+import { toInput } from '../../data/geometry.ts';
+import { planes } from '../../data/input.ts';
+import type { Row } from '../../data/labels.ts';
+import type { Random } from '../../runtime/random.ts';
+import { interleaved } from '../../tasks/feed.ts';
+import type { BatchPlan, TrainBatch } from './messages.ts';
+import { Schedule } from './schedule.ts';
+import { Sources } from './sources.ts';
+import { oneHot, stackLabels } from './stack-labels.ts';
+
+/** A picture with what the loss wants of it. */
+export interface Shown extends Picture {
+  readonly name: string;
+  readonly target: Float32Array<ArrayBuffer>;
+}
+
+/** Makes any step's batch; which steps it made before changes nothing. */
+export class BatchMaker {
+  readonly #plan: BatchPlan;
+  readonly #schedule: Schedule;
+  readonly #sources: Sources;
+
+  constructor(plan: BatchPlan) {
+    this.#plan = plan;
+    this.#schedule = new Schedule({ ...plan, images: plan.samples.length });
+    this.#sources = new Sources(plan);
+  }
+
+  /**
+   * @param memory to write the images into, where it has the size
+   * @throws IMAGE_UNREADABLE
+   */
+  async make(step: number, memory?: ArrayBuffer): Promise<TrainBatch> {
+    const { batch, input } = this.#plan;
+    const { size, channels, layout } = input;
+    const each = size[0] * size[1] * channels;
+    const fits = memory?.byteLength === 4 * batch * each;
+    const images = new Float32Array(fits ? memory : new ArrayBuffer(4 * batch * each));
+    const shown: Shown[] = [];
+    for (let place = 0; place < batch; place++) {
+      const one = await this.#shown(step, place);
+      shown.push(one);
+      images.set(this.#tensor(one.image.data), place * each);
+    }
+    const dims = layout === 'NCHW' ? [batch, channels, ...size] : [batch, ...size, channels];
+    const ids = shown.map((one) => one.name);
+    return { images, dims, labels: stackLabels(this.#plan.labels, shown), ids };
+  }
+
+  #tensor(pixels: Uint8Array): Float32Array {
+    const { preprocess, input } = this.#plan;
+    const values = planes(pixels, preprocess, input.channels);
+    return input.layout === 'NCHW' ? values : interleaved(values, input.channels);
+  }
+
+  async #shown(step: number, place: number): Promise<Shown> {
+    const { augment: options } = this.#plan;
+    const rng = this.#schedule.rng(step, place);
+    if (options === false) return this.#plain(this.#schedule.pick(step, place, 0, rng)[0]!);
+    if (this.#plan.task !== 'classify') return this.#scene(step, place, options, rng);
+    const [first, second] = this.#schedule.pick(step, place, 1, rng) as [number, number];
+    const shown = await this.#augmented([first], options, rng);
+    if (options.mixup === 0) return shown;
+    const lambda = drawLambda(rng, options.mixup);
+    const other = await this.#augmented([second], options, rng);
+    mix(shown.image.data, other.image.data, lambda);
+    mix(shown.target, other.target, lambda);
+    return shown;
+  }
+
+  #scene(step: number, place: number, options: AugmentOptions, rng: Random): Promise<Shown> {
+    const closed = step >= this.#plan.totalSteps * (1 - options.closeMosaic);
+    const joined = rng.uniform() < options.mosaic && !closed;
+    return this.#augmented(this.#schedule.pick(step, place, joined ? 3 : 0, rng), options, rng);
+  }
+
+  async #augmented(
+    indices: readonly number[],
+    options: AugmentOptions,
+    rng: Random,
+  ): Promise<Shown> {
+    const { task, preprocess, input } = this.#plan;
+    const sources = await Promise.all(indices.map((index) => this.#sources.get(index)));
+    const [height, width] = input.size;
+    const draw = { options, rng, input: { width, height } };
+    const picture = augment(task, sources, draw, Math.round(preprocess.pad));
+    return { ...picture, ...this.#told(indices[0]!) };
+  }
+
+  /** As inference sees it. */
+  async #plain(index: number): Promise<Shown> {
+    const { image, rows, geometry } = await this.#sources.get(index);
+    const { imageWidth: w, imageHeight: h } = geometry;
+    const boxes = rows.map(([cls, cx, cy, bw, bh]: Row) => ({
+      class: cls,
+      corners: toInput(geometry, [
+        (cx - bw / 2) * w,
+        (cy - bh / 2) * h,
+        (cx + bw / 2) * w,
+        (cy + bh / 2) * h,
+      ]),
+    }));
+    return { image, boxes, ...this.#told(index) };
+  }
+
+  #told(index: number): Pick<Shown, 'name' | 'target'> {
+    const { name, label } = this.#plan.samples[index]!;
+    return { name, target: oneHot(label, this.#plan.classes) };
+  }
+}
