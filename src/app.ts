@@ -18,6 +18,7 @@ import { installValidation } from './plugins/validation.ts';
 import { artifactRoutes } from './routes/artifacts.ts';
 import type { Collaborators } from './routes/collaborators.ts';
 import { datasetRoutes } from './routes/datasets.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -47,6 +48,7 @@ const V1 = [
   artifactRoutes,
   stageRoutes,
   webhookRoutes,
+  deliveryRoutes,
 ];
 
 export async function buildApp(deps: Collaborators, options: AppOptions) {

@@ -110,6 +110,11 @@ const redisUrl: Variable<string> = {
 };
 
 export const VARIABLES = {
+  LATHE_ROLE: oneOf(
+    ['all', 'api', 'webhooks'],
+    'all',
+    'What `serve` does: answers and delivers webhooks, or one of the two.',
+  ),
   LATHE_HOST: text('127.0.0.1', 'Address to listen on.'),
   LATHE_PORT: integer(8080, [0, 65_535], 'Port to listen on; 0: any free one.'),
   LATHE_DATA_DIR: text('data', 'Folder of uploads and artifacts, shared by API and workers.'),
@@ -170,6 +175,7 @@ type Name = keyof typeof VARIABLES;
 type Values = { readonly [N in Name]: ReturnType<(typeof VARIABLES)[N]['parse']> };
 
 export interface Config {
+  readonly role: Values['LATHE_ROLE'];
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
@@ -215,6 +221,7 @@ export class ConfigError extends Error {
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const values = parseAll(env);
   const config: Config = {
+    role: values.LATHE_ROLE,
     host: values.LATHE_HOST,
     port: values.LATHE_PORT,
     dataDir: resolve(values.LATHE_DATA_DIR),

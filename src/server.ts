@@ -8,6 +8,7 @@ import { buildApp } from './app.ts';
 import { type Config, ConfigError, checkExposure, readConfig } from './config.ts';
 import { openServices } from './services.ts';
 import { ownVersion } from './version.ts';
+import { startDeliveries } from './webhook-process.ts';
 
 export interface RunningServer {
   readonly url: string;
@@ -52,7 +53,7 @@ const IDLE_MS = 100;
 /** Wrong settings, an address that is taken: whoever starts us can mend it. */
 const EXIT_USAGE = 2;
 
-/** `lathe serve`: until SIGTERM or SIGINT. */
+/** `lathe serve`: until SIGTERM or SIGINT; with `LATHE_ROLE=webhooks` it only delivers. */
 export async function runServer(env: NodeJS.ProcessEnv = process.env): Promise<void> {
   try {
     await serve(readConfig(env));
@@ -67,17 +68,23 @@ export async function runServer(env: NodeJS.ProcessEnv = process.env): Promise<v
 async function serve(config: Config): Promise<void> {
   const log = pino({
     level: config.logLevel,
-    base: { role: 'api' },
+    base: { role: config.role === 'webhooks' ? 'webhooks' : 'api' },
     redact: ['req.headers.authorization', 'req.headers["x-api-key"]'],
   });
   for (const warning of config.warnings) log.warn(warning);
-  const server = await startServer(config, log);
-  log.info({ url: server.url, docs: `${server.url}/docs` }, 'listening');
+  const server =
+    config.role === 'webhooks' ? await startDeliveries(config, log) : await listen(config, log);
   closeWithGrace({ delay: GRACE_MS }, async ({ err, signal }) => {
     if (err) log.error({ err }, 'unexpected');
     log.info({ signal }, 'stopping');
     await server.close();
   });
+}
+
+async function listen(config: Config, log: Logger): Promise<RunningServer> {
+  const server = await startServer(config, log);
+  log.info({ url: server.url, docs: `${server.url}/docs` }, 'listening');
+  return server;
 }
 
 /** One sentence for what whoever starts us can mend. */

@@ -63,7 +63,10 @@ export async function openServices(
   const seal = await sealFor(config.secretKey, dataDir);
   const allowPrivate = config.allowPrivateTargets;
   const webhooks = new Webhooks({ jobs, redis, seal, allowPrivate });
-  const deliveries = webhooks.deliver({ jobs, prefix, redis: steady, waiting, onError });
+  const deliveries =
+    config.role === 'api'
+      ? undefined // another process delivers
+      : webhooks.deliver({ jobs, prefix, redis: steady, waiting, onError });
   const rounds = everySoOften(steady, prefix, UPKEEP_MS, () => upkeep(needs), onError);
   const workers = new Workers(redis, prefix);
 
@@ -98,7 +101,7 @@ export async function openServices(
       pingRedis: () => redis.ping(),
     },
     async close() {
-      await Promise.allSettled([deliveries.close(), rounds.close()]);
+      await Promise.allSettled([deliveries?.close(), rounds.close()]);
       await queue.close().catch(onError);
       for (const connection of [redis, subscriber, steady, waiting]) connection.disconnect();
     },
@@ -106,7 +109,7 @@ export async function openServices(
 }
 
 /** The same message once every ten seconds: a Redis that is away fails many times a second. */
-function told(log: Logger): (error: Error) => void {
+export function told(log: Logger): (error: Error) => void {
   const last = new Map<string, number>();
   return (error) => {
     const text = error.message || String((error as AggregateError).errors?.[0] ?? error);

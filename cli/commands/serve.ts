@@ -5,9 +5,12 @@ import { EXIT } from '../exit-codes.ts';
 export const serve: CliCommand = {
   summary: 'the API process; settings from the environment (LATHE_PORT, REDIS_URL …)',
   handlesSignals: true,
-  async run() {
+  options: (command) =>
+    command.option('--role <role>', 'all, api or webhooks (deliver only); default: LATHE_ROLE'),
+  async run(_, { role }) {
     const { runServer } = await import('../../src/server.ts');
-    await runServer();
+    const chosen = typeof role === 'string' ? { LATHE_ROLE: role } : {};
+    await runServer({ ...process.env, ...chosen });
     return EXIT.done;
   },
 };

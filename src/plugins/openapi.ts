@@ -8,6 +8,7 @@ import { DatasetInfo, ModelInfo } from '../contract/inspection.ts';
 import { WEBHOOK_EVENTS } from '../contract/job.ts';
 import { JobView } from '../contract/job-view.ts';
 import { Problem } from '../contract/problem.ts';
+import { DeliveryView, TEST_EVENT, WebhookView } from '../contract/webhook.ts';
 
 const created = Type.String({ format: 'date-time', description: 'When it was uploaded.' });
 const name = Type.Union([Type.String(), Type.Null()], { description: 'File name.' });
@@ -16,6 +17,8 @@ const name = Type.Union([Type.String(), Type.Null()], { description: 'File name.
 const COMPONENTS = [
   JobView,
   Problem,
+  WebhookView,
+  DeliveryView,
   { ...Type.Object({ ...ModelInfo.properties, createdAt: created }), $id: 'Model' },
   { ...Type.Object({ ...DatasetInfo.properties, name, createdAt: created }), $id: 'Dataset' },
 ];
@@ -77,12 +80,12 @@ function wildcardNamed(schema: FastifySchema): FastifySchema {
 /** One entry per event that a job can ask for. */
 function webhooks(): Record<string, object> {
   return Object.fromEntries(
-    WEBHOOK_EVENTS.map((event) => [
+    [...WEBHOOK_EVENTS, TEST_EVENT].map((event) => [
       event,
       {
         post: {
           operationId: `on-${event}`.replaceAll('.', '-'),
-          summary: `A job: ${event.slice('job.'.length)}`,
+          summary: event === TEST_EVENT ? 'A test' : `A job: ${event.slice('job.'.length)}`,
           description:
             'Signed as Standard Webhooks say: headers webhook-id, webhook-timestamp, webhook-signature. `data` is the job without its links.',
           tags: ['webhooks'],
@@ -97,7 +100,10 @@ function webhooks(): Record<string, object> {
                   properties: {
                     type: { const: event },
                     timestamp: { type: 'string', format: 'date-time' },
-                    data: { type: 'object', description: 'As Job, without `links`.' },
+                    data: {
+                      type: 'object',
+                      description: event === TEST_EVENT ? 'The id.' : 'As Job, without `links`.',
+                    },
                   },
                 },
               },

@@ -24,6 +24,9 @@ const STATES: Readonly<Record<string, QueuedState>> = {
   failed: 'failed',
 };
 
+/** Between tries that ended by an error of our own, such as a Redis that was away. */
+const UNEXPECTED_MS = 5000;
+
 export type OnError = (error: Error) => void;
 
 export class BullJobQueue implements JobQueue {
@@ -141,23 +144,34 @@ async function startSchedule(queue: Queue, milliseconds: number): Promise<void> 
   await queue.add('upkeep', {}, { ...once, jobId: 'start-up' });
 }
 
-/** How a try came out: again later, or never again. */
-export type Tried = 'done' | { readonly again: string } | { readonly never: string };
+/** How a try came out: again after so many milliseconds (if tries are left), or never again. */
+export type Tried =
+  | 'done'
+  | { readonly again: string; readonly after: number }
+  | { readonly never: string };
 
 export interface RetriedWork<T> {
   /** Part of the queue's keys. */
   readonly name: string;
   /** Tries in all. */
   readonly tries: number;
-  /** Milliseconds after that many failures. */
-  readonly delay: (failures: number) => number;
   readonly concurrency: number;
-  readonly work: (data: T) => Promise<Tried>;
+  /** @param failures tries of it that have failed before */
+  readonly work: (data: T, failures: number) => Promise<Tried>;
 }
 
 export interface RetriedQueue<T> extends Closable {
   /** The same id again changes nothing. */
   add(id: string, data: T): Promise<void>;
+}
+
+class TryAgain extends Error {
+  readonly after: number;
+
+  constructor(why: string, after: number) {
+    super(why);
+    this.after = after;
+  }
 }
 
 /**
@@ -168,20 +182,23 @@ export interface RetriedQueue<T> extends Closable {
 export function retried<T>(
   redis: Redis,
   prefix: string,
-  { name, tries, delay, concurrency, work }: RetriedWork<T>,
+  { name, tries, concurrency, work }: RetriedWork<T>,
   onError: OnError,
 ): RetriedQueue<T> {
   const options = { connection: redis, prefix: queuePrefix(prefix) };
   const job = { ...KEEP, attempts: tries, backoff: { type: 'custom' } };
   const queue = new Queue(name, { ...options, defaultJobOptions: job });
   queue.on('error', onError);
-  const process = async ({ data }: Job) => {
-    const tried = await work(data as T);
+  const process = async ({ data, attemptsMade }: Job) => {
+    const tried = await work(data as T, attemptsMade);
     if (tried === 'done') return;
     if ('never' in tried) throw new UnrecoverableError(tried.never);
-    throw new Error(tried.again);
+    throw new TryAgain(tried.again, tried.after);
   };
-  const settings = { backoffStrategy: (failures: number) => delay(failures) };
+  const settings = {
+    backoffStrategy: (_tries: number, _type?: string, error?: Error) =>
+      error instanceof TryAgain ? error.after : UNEXPECTED_MS,
+  };
   const worker = new Worker(name, process, { ...options, concurrency, settings });
   worker.on('error', onError);
   return {

@@ -19,6 +19,10 @@ export function jobKeys(prefix: string) {
     outbox: `${prefix}:webhooks:outbox`,
     /** The tenant's own signing secret, sealed. */
     signing: (tenant: string) => `${prefix}:tenant:${tenant}:signing-secret`,
+    /** Hash: the tenant's webhook endpoints, id → JSON. Where it exists, every event is told. */
+    endpoints: (tenant: string) => `${prefix}:tenant:${tenant}:webhooks`,
+    /** Hash: the delivery log of an endpoint. */
+    deliveries: (endpoint: string) => `${prefix}:webhook:${endpoint}:deliveries`,
     /** Channel: a job's id whenever its record has changed. */
     changed: `${prefix}:jobs:changed`,
     /** Channel: a job's id when its cancellation is wanted. */

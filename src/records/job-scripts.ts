@@ -3,9 +3,11 @@
 /**
  * Change a record, only if nobody else has in the meantime and the attempt is still the writer's own.
  *
- * KEYS: record, events, tenant's set of the old status, of the new one, all tenants' set of the old, of the new, outbox.
+ * KEYS: record, events, tenant's set of the old status, of the new one, all tenants' set of the old, of the new, outbox,
+ * tenant's webhook endpoints.
  * ARGV: id, version read, attempt required ('' = any), new attempt, new record, channel, number of events, events…,
- * webhook messages…
+ * and for each webhook message '1' (the job's own webhook wants it) or '' (endpoints may, if there are any) and the
+ * message.
  * Answers 'ok', 'missing', 'fenced' (another attempt has taken over) or 'changed' (read again).
  */
 export const CHANGE = `
@@ -24,8 +26,9 @@ local events = tonumber(ARGV[7])
 for i = 8, 7 + events do
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', 2000, '*', 'event', ARGV[i])
 end
-for i = 8 + events, #ARGV do
-  redis.call('XADD', KEYS[7], '*', 'message', ARGV[i])
+local heard = redis.call('EXISTS', KEYS[8]) == 1
+for i = 8 + events, #ARGV, 2 do
+  if heard or ARGV[i] == '1' then redis.call('XADD', KEYS[7], '*', 'message', ARGV[i + 1]) end
 end
 redis.call('PUBLISH', ARGV[6], ARGV[1])
 return 'ok'`;

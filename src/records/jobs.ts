@@ -113,7 +113,7 @@ export class Jobs {
     const told = [...events, ...stateEvent(job, next)].map((e) => stamped(e, job.id));
     return this.#redis.eval(
       CHANGE,
-      7,
+      8,
       keys.job(job.id),
       keys.events(job.id),
       keys.ofTenant(job.tenant, job.status),
@@ -121,6 +121,7 @@ export class Jobs {
       keys.inStatus(job.status),
       keys.inStatus(next.status),
       keys.outbox,
+      keys.endpoints(job.tenant),
       job.id,
       job.version,
       attempt ?? '',
@@ -129,7 +130,7 @@ export class Jobs {
       keys.changed,
       told.length,
       ...told,
-      ...webhookMessages(job, next, events).map((m) => JSON.stringify(m)),
+      ...webhookMessages(job, next, events).flatMap((m) => [m.own ? '1' : '', JSON.stringify(m)]),
     );
   }
 

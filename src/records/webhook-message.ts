@@ -1,5 +1,6 @@
 /** @file What a change of a job has to tell its webhook: written in one step with the change, so none is lost. */
 
+import type { TEST_EVENT } from '../contract/webhook.ts';
 import type { JobRecord, WebhookEvent } from './job-record.ts';
 import { viewWithoutLinks } from './job-view.ts';
 import type { StoredEvent } from './stored-event.ts';
@@ -7,15 +8,23 @@ import type { StoredEvent } from './stored-event.ts';
 export interface WebhookMessage {
   /** `webhook-id`: the same on every try. */
   readonly id: string;
-  readonly job: string;
-  readonly type: WebhookEvent;
+  readonly tenant: string;
+  readonly job: string | null;
+  readonly type: WebhookEvent | typeof TEST_EVENT;
+  /** When it happened. */
+  readonly at: string;
   /** The body as it is sent, `{type, timestamp, data}`. */
   readonly body: string;
+  /** Whether the job's own webhook wants it. */
+  readonly own: boolean;
+  /** A test or a redelivery: for this endpoint only, in this round of tries. */
+  readonly only?: { readonly endpoint: string; readonly round: number };
 }
 
 /** Standard Webhooks asks for bodies below 20 kB. */
 const MOST_BYTES = 20_000;
 
+/** Everything that has happened: who wants to hear of it is decided by the script that stores it, and at delivery. */
 export function webhookMessages(
   before: JobRecord,
   after: JobRecord,
@@ -23,14 +32,16 @@ export function webhookMessages(
 ): WebhookMessage[] {
   const wanted: readonly string[] = after.webhook?.events ?? [];
   const key = after.id.replace(/^job_/, '');
-  return happened(before, after, events)
-    .filter((type) => wanted.includes(type))
-    .map((type, i) => ({
-      id: `msg_${key}_${after.version}_${i}`,
-      job: after.id,
-      type,
-      body: bodyOf(type, after),
-    }));
+  const at = new Date().toISOString();
+  return happened(before, after, events).map((type, i) => ({
+    id: `msg_${key}_${after.version}_${i}`,
+    tenant: after.tenant,
+    job: after.id,
+    type,
+    at,
+    body: bodyOf(type, at, after),
+    own: wanted.includes(type),
+  }));
 }
 
 function happened(
@@ -54,8 +65,7 @@ function happened(
 }
 
 /** Too large with everything (many labels, many stages): what identifies the job and says how it ended. */
-function bodyOf(type: WebhookEvent, job: JobRecord): string {
-  const timestamp = new Date().toISOString();
+function bodyOf(type: WebhookEvent, timestamp: string, job: JobRecord): string {
   const data = viewWithoutLinks(job, null);
   const body = JSON.stringify({ type, timestamp, data });
   if (Buffer.byteLength(body) < MOST_BYTES) return body;

@@ -8,16 +8,7 @@ import type { JobEvents } from '../records/events.ts';
 import type { Models } from '../records/models.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Uploads } from '../storage/uploads.ts';
-
-/** What routes ask of webhooks. */
-export interface WebhookDesk {
-  /** @throws where the address may not be called: the job is refused at once */
-  check(url: string): Promise<void>;
-  /** A secret as it may be kept. */
-  seal(secret: string): string;
-  /** The tenant's signing secret, made on first use: `whsec_…`. */
-  secretOf(tenant: string): Promise<string>;
-}
+import type { Webhooks } from '../webhooks/webhooks.ts';
 
 export interface Limits {
   /** Largest upload of a model and of a data set, in bytes. */
@@ -36,7 +27,7 @@ export interface Collaborators {
   readonly uploads: Uploads;
   readonly inspector: Inspector;
   readonly stages: StageDocument;
-  readonly webhooks: WebhookDesk;
+  readonly webhooks: Webhooks;
   readonly limits: Limits;
   /** Execution providers of the workers that are alive. */
   readonly providers: () => Promise<readonly string[]>;

@@ -25,6 +25,10 @@ export const JobParams = Type.Object({
   id: Type.String({ description: 'job_<32 hex>', examples: [`job_${'0'.repeat(32)}`] }),
 });
 
+export const WebhookParams = Type.Object({
+  id: Type.String({ description: 'wh_<32 hex>', examples: [`wh_${'0'.repeat(32)}`] }),
+});
+
 export const isJobId = (text: string): boolean => new RegExp(JOB_ID_PATTERN).test(text);
 
 export const limit = Type.Optional(

@@ -87,13 +87,23 @@ type Answer = (
   family?: number,
 ) => void;
 
+export type Lookup = (host: string, options: LookupOptions, answer: Answer) => void;
+
+/** Every address of a name. */
+export type Resolver = (
+  host: string,
+  options: LookupOptions & { readonly all: true },
+  answer: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
+) => void;
+
 /**
  * DNS for connections: a name that leads to any refused address is refused, whatever it said when it was checked.
- * (It is not asked for IP literals: `checkUrl` sees those before each request.)
+ * The connection goes to the very address that was looked at. (It is not asked for IP literals: `checkUrl` sees
+ * those before each request.)
  */
-export function guardedLookup(allowPrivate: boolean) {
-  return (host: string, options: LookupOptions, answer: Answer): void => {
-    dnsLookup(host, { ...options, all: true }, (error, found) => {
+export function guardedLookup(allowPrivate: boolean, resolver: Resolver = dnsLookup): Lookup {
+  return (host, options, answer) => {
+    resolver(host, { ...options, all: true }, (error, found) => {
       if (error) return answer(error, []);
       const why = found.map((a) => refusedAddress(a.address, allowPrivate)).find(Boolean);
       if (why || !found[0]) return answer(new Error(why ?? `${host} has no address`), []);

@@ -38,7 +38,8 @@ export class Outbox {
         for (const entry of [...(await this.#abandoned()), ...(await this.#fresh())])
           await this.#pass(entry, pass);
       } catch (error) {
-        if (this.#open) onError(error as Error);
+        if (!this.#open) return;
+        onError(error as Error);
         await new Promise((resolve) => setTimeout(resolve, 500));
       }
     }

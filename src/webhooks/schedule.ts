@@ -25,3 +25,6 @@ export function retryDelay(failures: number, random = Math.random()): number {
   const index = Math.min(Math.max(failures, 1), RETRY_AFTER.length) - 1;
   return Math.round(RETRY_AFTER[index]! * (1 + JITTER * random));
 }
+
+/** An endpoint that has had no success for so long is disabled. */
+export const PATIENCE_MS = 5 * 24 * H;

@@ -3,19 +3,26 @@
 import { Webhook } from 'standardwebhooks';
 import { Agent, request } from 'undici';
 
-import { checkUrl, guardedLookup } from './addresses.ts';
+import { checkUrl, guardedLookup, type Lookup } from './addresses.ts';
 
 export interface Outgoing {
   readonly id: string;
   readonly url: string;
-  readonly secret: string;
+  /** All of them sign: during a rotation there are two. */
+  readonly secrets: readonly string[];
   readonly body: string;
 }
 
-export type SendResult =
-  | { readonly ok: true; readonly status: number }
-  /** `gone`: the receiver wants no more of these. */
-  | { readonly ok: false; readonly gone: boolean; readonly why: string };
+export interface SendResult {
+  readonly ok: boolean;
+  /** HTTP status; null: there was no answer. */
+  readonly status: number | null;
+  /** Why it counts as a failure; null: it succeeded. */
+  readonly why: string | null;
+}
+
+/** The receiver wants no more of these. */
+export const GONE = 410;
 
 const TIMEOUT_MS = 15_000;
 /** An answer is read no further than this. */
@@ -25,10 +32,11 @@ export class Sender {
   readonly #agent: Agent;
   readonly #allowPrivate: boolean;
 
-  constructor(allowPrivate: boolean) {
+  /** @param lookup how names are resolved at each connection */
+  constructor(allowPrivate: boolean, lookup: Lookup = guardedLookup(allowPrivate)) {
     this.#allowPrivate = allowPrivate;
     this.#agent = new Agent({
-      connect: { lookup: guardedLookup(allowPrivate) as never, timeout: TIMEOUT_MS },
+      connect: { lookup: lookup as never, timeout: TIMEOUT_MS },
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
       keepAliveTimeout: 1000,
@@ -36,7 +44,7 @@ export class Sender {
   }
 
   /** 2xx is success; everything else, redirects too, is failure. Never throws. */
-  async send({ id, url, secret, body }: Outgoing): Promise<SendResult> {
+  async send({ id, url, secrets, body }: Outgoing): Promise<SendResult> {
     try {
       const target = checkUrl(url, this.#allowPrivate);
       const at = new Date();
@@ -49,14 +57,16 @@ export class Sender {
           'user-agent': 'lathe-webhooks',
           'webhook-id': id,
           'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-          'webhook-signature': new Webhook(secret).sign(id, at, body),
+          'webhook-signature': secrets
+            .map((secret) => new Webhook(secret).sign(id, at, body))
+            .join(' '),
         },
         body,
       });
       await answer.body.dump({ limit: ANSWER_BYTES }).catch(() => undefined);
       return judged(answer.statusCode);
     } catch (error) {
-      return { ok: false, gone: false, why: (error as Error).message };
+      return { ok: false, status: null, why: (error as Error).message };
     }
   }
 
@@ -66,8 +76,8 @@ export class Sender {
 }
 
 function judged(status: number): SendResult {
-  if (status >= 200 && status < 300) return { ok: true, status };
+  if (status >= 200 && status < 300) return { ok: true, status, why: null };
   const redirect = status >= 300 && status < 400;
   const why = `it answered ${status}${redirect ? ': redirects are not followed' : ''}`;
-  return { ok: false, gone: status === 410, why };
+  return { ok: false, status, why };
 }

@@ -1,18 +1,32 @@
-/** @file Webhooks as a whole, in the API process: what routes ask of them, and the deliveries. */
+/** @file What routes ask of webhooks: addresses checked, endpoints kept, secrets made, messages sent again. */
+
+import { randomUUID } from 'node:crypto';
 
 import type { Redis } from 'ioredis';
 
-import { type OnError, type RetriedQueue, retried, type Tried } from '../queue/bullmq.ts';
+import { ServiceError } from '../contract/errors.ts';
+import { newWebhookId } from '../contract/ids.ts';
+import { WEBHOOK_DEFAULTS } from '../contract/job.ts';
+import {
+  type NewSecret,
+  type NewWebhook,
+  TEST_EVENT,
+  type WebhookChange,
+} from '../contract/webhook.ts';
+import {
+  Deliveries,
+  type DeliveryPage,
+  type DeliveryRecord,
+  newDelivery,
+} from '../records/deliveries.ts';
+import { type EndpointRecord, Endpoints, MOST_ENDPOINTS } from '../records/endpoints.ts';
 import type { Jobs } from '../records/jobs.ts';
 import type { WebhookMessage } from '../records/webhook-message.ts';
 import { checkTarget } from './addresses.ts';
-import { Outbox } from './outbox.ts';
-import { RETRY_AFTER, retryDelay } from './schedule.ts';
+import { Delivery, type DeliveryOptions } from './delivery.ts';
 import type { Seal } from './seal.ts';
 import { SigningSecrets } from './secrets.ts';
 import { Sender } from './send.ts';
-
-const AT_ONCE = 8;
 
 export interface WebhookOptions {
   readonly jobs: Jobs;
@@ -22,26 +36,23 @@ export interface WebhookOptions {
   readonly allowPrivate: boolean;
 }
 
-export interface DeliveryOptions {
-  readonly jobs: Jobs;
-  readonly prefix: string;
-  /** `steady` connections: one to work with, and one that only waits for messages. */
-  readonly redis: Redis;
-  readonly waiting: Redis;
-  /** Milliseconds after that many failures; default: the schedule of Standard Webhooks. */
-  readonly delay?: (failures: number) => number;
-  readonly onError: OnError;
-}
-
 export class Webhooks {
+  readonly #redis: Redis;
+  readonly #jobs: Jobs;
   readonly #secrets: SigningSecrets;
   readonly #seal: Seal;
   readonly #allowPrivate: boolean;
+  readonly #endpoints: Endpoints;
+  readonly #log: Deliveries;
 
   constructor({ jobs, redis, seal, allowPrivate }: WebhookOptions) {
+    this.#redis = redis;
+    this.#jobs = jobs;
     this.#secrets = new SigningSecrets(redis, jobs, seal);
     this.#seal = seal;
     this.#allowPrivate = allowPrivate;
+    this.#endpoints = new Endpoints(redis, jobs.keys);
+    this.#log = new Deliveries(redis, jobs.keys);
   }
 
   /** @throws WEBHOOK_TARGET_REFUSED */
@@ -58,46 +69,148 @@ export class Webhooks {
     return this.#secrets.ofTenant(tenant);
   }
 
-  /**
-   * Deliver what the outbox holds, with retries that outlive this process.
-   *
-   * @returns how to stop: messages under way end, the others wait for the next process
-   */
-  deliver({ jobs, prefix, redis, waiting, delay, onError }: DeliveryOptions): {
-    close(): Promise<void>;
-  } {
-    const sender = new Sender(this.#allowPrivate);
-    const queue: RetriedQueue<WebhookMessage> = retried(
-      redis,
-      prefix,
-      {
-        name: 'deliveries',
-        tries: 1 + RETRY_AFTER.length,
-        delay: delay ?? retryDelay,
-        concurrency: AT_ONCE,
-        work: (message) => this.#try(message, jobs, sender),
-      },
-      onError,
-    );
-    const outbox = new Outbox(waiting, jobs.keys.outbox);
-    const running = outbox.run((message) => queue.add(message.id, message), onError);
-    return {
-      async close() {
-        outbox.close();
-        await running;
-        await queue.close();
-        await sender.close();
-      },
-    };
+  rotateSecretOf(tenant: string): Promise<NewSecret> {
+    return this.#secrets.rotateTenant(tenant);
   }
 
-  /** Address and secret are looked up now: neither lies in the queue. */
-  async #try({ id, job: jobId, body }: WebhookMessage, jobs: Jobs, sender: Sender): Promise<Tried> {
-    const job = await jobs.find(jobId);
-    if (!job?.webhook) return { never: 'the job is gone' };
-    const secret = await this.#secrets.ofJob(job);
-    const result = await sender.send({ id, url: job.webhook.url, secret, body });
-    if (result.ok) return 'done';
-    return result.gone ? { never: result.why } : { again: result.why };
+  /** Deliver what the outbox holds, from now on. */
+  deliver(options: DeliveryOptions): Delivery {
+    return new Delivery(options, this.#secrets, new Sender(this.#allowPrivate));
   }
+
+  /** @throws WEBHOOK_TARGET_REFUSED · TOO_MANY_WEBHOOKS */
+  async register(
+    tenant: string,
+    { url, events = [...WEBHOOK_DEFAULTS], description }: NewWebhook,
+  ): Promise<{ readonly endpoint: EndpointRecord; readonly secret: string }> {
+    await this.check(url);
+    const { shown, kept } = this.#secrets.forEndpoint();
+    const endpoint: EndpointRecord = {
+      id: newWebhookId(),
+      url,
+      events,
+      description: description ?? null,
+      disabledReason: null,
+      failingSince: null,
+      createdAt: new Date().toISOString(),
+      ...kept,
+    };
+    if (!(await this.#endpoints.add(tenant, endpoint)))
+      throw new ServiceError('TOO_MANY_WEBHOOKS', { limit: MOST_ENDPOINTS });
+    return { endpoint, secret: shown.secret };
+  }
+
+  list(tenant: string): Promise<EndpointRecord[]> {
+    return this.#endpoints.list(tenant);
+  }
+
+  /** @throws WEBHOOK_NOT_FOUND */
+  async get(tenant: string, id: string): Promise<EndpointRecord> {
+    return found(await this.#endpoints.get(tenant, id), id);
+  }
+
+  /** Enabling forgets how long it has failed. @throws WEBHOOK_NOT_FOUND · WEBHOOK_TARGET_REFUSED */
+  async change(
+    tenant: string,
+    id: string,
+    { enabled, ...set }: WebhookChange,
+  ): Promise<EndpointRecord> {
+    await this.get(tenant, id);
+    if (set.url !== undefined) await this.check(set.url);
+    const changed = await this.#endpoints.change(tenant, id, ({ disabledReason }) => ({
+      ...set,
+      ...(enabled === true && { disabledReason: null, failingSince: null }),
+      ...(enabled === false && { disabledReason: disabledReason ?? 'by request' }),
+    }));
+    return found(changed, id);
+  }
+
+  /** @throws WEBHOOK_NOT_FOUND */
+  async remove(tenant: string, id: string): Promise<void> {
+    if (!(await this.#endpoints.remove(tenant, id)))
+      throw new ServiceError('WEBHOOK_NOT_FOUND', { id });
+    await this.#log.remove(id);
+  }
+
+  /** A new signing secret; the one before signs too for a day. @throws WEBHOOK_NOT_FOUND */
+  async rotate(tenant: string, id: string): Promise<NewSecret> {
+    let shown: NewSecret | undefined;
+    const changed = await this.#endpoints.change(tenant, id, (now) => {
+      const made = this.#secrets.forEndpoint(now);
+      shown = made.shown;
+      return made.kept;
+    });
+    found(changed, id);
+    return shown!;
+  }
+
+  /** Send a test event. @throws WEBHOOK_NOT_FOUND · WEBHOOK_DISABLED */
+  async test(tenant: string, id: string): Promise<DeliveryRecord> {
+    enabled(await this.get(tenant, id));
+    const at = new Date().toISOString();
+    const body = JSON.stringify({ type: TEST_EVENT, timestamp: at, data: { webhook: id } });
+    const message: WebhookMessage = {
+      id: `msg_test_${randomUUID().replaceAll('-', '')}`,
+      tenant,
+      job: null,
+      type: TEST_EVENT,
+      at,
+      body,
+      own: false,
+      only: { endpoint: id, round: 1 },
+    };
+    const delivery = newDelivery(message);
+    await this.#log.add(id, delivery);
+    await this.#send(message);
+    return delivery;
+  }
+
+  /** The delivery log, newest first. @throws WEBHOOK_NOT_FOUND */
+  async deliveries(
+    tenant: string,
+    id: string,
+    limit: number,
+    cursor?: string,
+  ): Promise<DeliveryPage> {
+    await this.get(tenant, id);
+    return this.#log.list(id, limit, cursor);
+  }
+
+  /** @throws WEBHOOK_NOT_FOUND · DELIVERY_NOT_FOUND */
+  async delivery(tenant: string, id: string, delivery: string): Promise<DeliveryRecord> {
+    await this.get(tenant, id);
+    const record = await this.#log.get(id, delivery);
+    if (!record) throw new ServiceError('DELIVERY_NOT_FOUND', { id: delivery, webhook: id });
+    return record;
+  }
+
+  /** The same message again, with a schedule of its own. @throws WEBHOOK_NOT_FOUND · DELIVERY_NOT_FOUND · WEBHOOK_DISABLED */
+  async redeliver(tenant: string, id: string, delivery: string): Promise<DeliveryRecord> {
+    await this.delivery(tenant, id, delivery);
+    enabled(await this.get(tenant, id));
+    const next = await this.#log.change(id, delivery, ({ round }) => ({
+      status: 'pending',
+      nextTryAt: new Date().toISOString(),
+      round: round + 1,
+    }));
+    if (!next) throw new ServiceError('DELIVERY_NOT_FOUND', { id: delivery, webhook: id });
+    const { type, job, createdAt: at, body, round } = next;
+    const only = { endpoint: id, round };
+    await this.#send({ id: delivery, tenant, job, type, at, body, own: false, only });
+    return next;
+  }
+
+  /** By the outbox, as everything else: it waits there while no process delivers. */
+  async #send(message: WebhookMessage): Promise<void> {
+    await this.#redis.xadd(this.#jobs.keys.outbox, '*', 'message', JSON.stringify(message));
+  }
+}
+
+function found(endpoint: EndpointRecord | undefined, id: string): EndpointRecord {
+  if (!endpoint) throw new ServiceError('WEBHOOK_NOT_FOUND', { id });
+  return endpoint;
+}
+
+function enabled({ id, disabledReason: why }: EndpointRecord): void {
+  if (why !== null) throw new ServiceError('WEBHOOK_DISABLED', { id, why });
 }

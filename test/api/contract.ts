@@ -65,7 +65,9 @@ function check(
   const type = /^content-type: (.*?)\r?$/im.exec(sent)?.[1] ?? '';
   const say = (what: string) => contract.broken.push(`${method} ${url} ${status}: ${what}`);
   if (status >= 400 && !type.startsWith('application/problem+json')) say(`it is ${type}`);
-  const path = Object.keys(document.paths).find((p) => fits(p, url.split('?')[0]!));
+  const plain = url.split('?')[0]!;
+  const path =
+    plain in document.paths ? plain : Object.keys(document.paths).find((p) => fits(p, plain));
   const operation = path && document.paths[path]![method.toLowerCase()];
   if (!path || !operation) return;
   contract.seen.add(`${method} ${path} ${status}`);
