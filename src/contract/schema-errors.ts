@@ -106,8 +106,12 @@ export function validValues(schema: Record<string, unknown>): string {
   return [typeWords(schema['type']), parts.join(' and ')].filter(Boolean).join(' ');
 }
 
-const typeWords = (type: unknown): string =>
-  typeof type === 'string' ? `${/^[aeio]/.test(type) ? 'an' : 'a'} ${type}` : 'another value';
+function typeWords(type: unknown): string {
+  if (Array.isArray(type)) return type.map(typeWords).join(' or ');
+  return typeof type === 'string'
+    ? `${/^[aeio]/.test(type) ? 'an' : 'a'} ${type}`
+    : 'another value';
+}
 
 const BOUNDS: readonly (readonly [string, (limit: unknown) => string])[] = [
   ['minimum', (n) => `≥ ${n}`],

@@ -2,7 +2,7 @@
 
 import type { Dataset } from '../dataset.ts';
 import type { Image } from '../decode.ts';
-import { type LabelBox, tileBoxes } from './boxes.ts';
+import { type LabelBox, placedBoxes } from './boxes.ts';
 import { shiftColours } from './colours.ts';
 import { drawImage } from './draw.ts';
 import { plainScene } from './fit.ts';
@@ -39,5 +39,8 @@ export function render({ tiles, canvas, colours }: Scene, pad: number): Picture 
   const image = { width, height, data: new Uint8Array(width * height * 3).fill(pad) };
   for (const { source, place } of tiles) drawImage(image, source.image, place);
   const data = colours.reduce(shiftColours, image.data as Uint8Array);
-  return { image: { ...image, data }, boxes: tiles.flatMap((tile) => tileBoxes(tile, canvas)) };
+  const boxes = tiles.flatMap(({ source, place }) =>
+    placedBoxes(source.rows, source.image, place, canvas),
+  );
+  return { image: { ...image, data }, boxes };
 }

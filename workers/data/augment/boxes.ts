@@ -2,8 +2,7 @@
 
 import type { Corners } from '../geometry.ts';
 import type { Row } from '../labels.ts';
-import { mapCorners, type Size } from './placement.ts';
-import type { Tile } from './scene.ts';
+import { mapCorners, type Placement, type Size } from './placement.ts';
 
 export interface LabelBox {
   readonly class: number;
@@ -14,12 +13,19 @@ const LEAST_SIDE = 2;
 const LEAST_SHARE = 0.1;
 
 /**
- * The boxes of a tile in pixels of the canvas, cut at its window and at the canvas.
+ * The boxes of a placed image in pixels of the canvas, cut at its window and at the canvas.
  *
  * A box of which less than 2 pixels along a side, or less than a tenth of the area, is left is dropped: nothing in
  * the picture tells any more what it is, and a network that is asked for it learns to see things in borders.
+ *
+ * @param image size in the pixels that `place` maps
  */
-export function tileBoxes({ source, place }: Tile, canvas: Size): LabelBox[] {
+export function placedBoxes(
+  rows: readonly Row[],
+  image: Size,
+  place: Placement,
+  canvas: Size,
+): LabelBox[] {
   const [x1, y1, x2, y2] = place.window;
   const shown: Corners = [
     Math.max(0, x1),
@@ -27,8 +33,8 @@ export function tileBoxes({ source, place }: Tile, canvas: Size): LabelBox[] {
     Math.min(canvas.width, x2),
     Math.min(canvas.height, y2),
   ];
-  return source.rows.flatMap((row) => {
-    const whole = mapCorners(place.x, place.y, cornersOf(row, source.image));
+  return rows.flatMap((row) => {
+    const whole = mapCorners(place.x, place.y, cornersOf(row, image));
     const corners = cut(whole, shown);
     return isVisible(corners, whole) ? [{ class: row[0], corners }] : [];
   });

@@ -28,36 +28,43 @@ export const hsv: Augmentation = (scene, { options, rng }) => {
  * @param rgb  R, G, B bytes
  * @returns as many, in a new array
  */
-export function shiftColours(rgb: Uint8Array, shift: ColourShift): Uint8Array {
+export function shiftColours(rgb: Uint8Array, { hue, saturation, value }: ColourShift): Uint8Array {
   const out = new Uint8Array(rgb.length);
-  for (let i = 0; i < rgb.length; i += 3) shiftPixel(rgb, out, i, shift);
+  const turn = 6 * (hue - Math.floor(hue));
+  const bright = table((v) => Math.min(255, v * value));
+  const widen = table((v) => (v === 0 ? 0 : (bright[v]! / v) * saturation));
+  const inverse = table((v) => (v === 0 ? 0 : 1 / v));
+  for (let i = 0; i < rgb.length; i += 3) {
+    const r = rgb[i]!;
+    const g = rgb[i + 1]!;
+    const b = rgb[i + 2]!;
+    const max = r > g ? (r > b ? r : b) : g > b ? g : b;
+    const min = r < g ? (r < b ? r : b) : g < b ? g : b;
+    const spread = max - min;
+    const high = bright[max]!;
+    const chroma = Math.min(high, spread * widen[max]!);
+    const low = high - chroma + 0.5; // bytes are cut, not rounded
+    const h = wrapped(hueOf(r, g, b, max, inverse[spread]!) + turn);
+    out[i] = low + chroma * nearRed(h);
+    out[i + 1] = low + chroma * nearRed(wrapped(h + 4));
+    out[i + 2] = low + chroma * nearRed(wrapped(h + 2));
+  }
   return out;
 }
 
-function shiftPixel(from: Uint8Array, to: Uint8Array, i: number, by: ColourShift): void {
-  const [r, g, b] = [from[i]!, from[i + 1]!, from[i + 2]!];
-  const max = r > g ? (r > b ? r : b) : g > b ? g : b;
-  const min = r < g ? (r < b ? r : b) : g < b ? g : b;
-  const spread = max - min;
-  const v = Math.min(255, max * by.value);
-  if (spread === 0) {
-    to[i] = to[i + 1] = to[i + 2] = (v + 0.5) | 0;
-    return;
-  }
-  const s = Math.min(1, (spread / max) * by.saturation);
-  const sixth =
-    max === r ? (g - b) / spread + 6 : max === g ? (b - r) / spread + 2 : (r - g) / spread + 4;
-  const turned = sixth + 6 * by.hue + 6;
-  const h = turned - 6 * Math.floor(turned / 6);
-  const low = v - v * s;
-  to[i] = (low + v * s * strength(h) + 0.5) | 0;
-  to[i + 1] = (low + v * s * strength(h + 4) + 0.5) | 0;
-  to[i + 2] = (low + v * s * strength(h + 2) + 0.5) | 0;
-}
+/** A value for each byte. */
+const table = (f: (byte: number) => number): Float64Array =>
+  Float64Array.from({ length: 256 }, (_, byte) => f(byte));
 
-/** How much of red a hue (in sixths of the circle) has: 1 within one sixth of it, falling to 0 over the next. */
-function strength(h: number): number {
-  const at = h >= 6 ? h - 6 : h;
-  const away = at < 3 ? at : 6 - at;
-  return away <= 1 ? 1 : away >= 2 ? 0 : 2 - away;
+/** In sixths of the circle, of −1 … 5: red is at 0, green at 2, blue at 4. */
+const hueOf = (r: number, g: number, b: number, max: number, inverse: number): number =>
+  max === r ? (g - b) * inverse : max === g ? (b - r) * inverse + 2 : (r - g) * inverse + 4;
+
+/** −6 ≤ h < 12 brought to 0 ≤ h < 6. */
+const wrapped = (h: number): number => (h >= 6 ? h - 6 : h < 0 ? h + 6 : h);
+
+/** 1 within a sixth of red, falling to 0 over the next sixth. 0 ≤ h < 6, in sixths of the circle. */
+function nearRed(h: number): number {
+  const near = Math.abs(h - 3) - 1;
+  return near < 0 ? 0 : near > 1 ? 1 : near;
 }

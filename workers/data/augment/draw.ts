@@ -72,9 +72,11 @@ function blendRow(values: Int32Array, image: Image, row: number, across: Taps): 
   const { data, width } = image;
   const { first, second, share, count } = across;
   const start = row * width * 3;
-  for (let i = 0; i < count; i++) {
+  for (let i = 0, to = 0; i < count; i++, to += 3) {
     const [a, b] = [start + first[i]! * 3, start + second[i]! * 3];
     const [w, rest] = [share[i]!, ONE - share[i]!];
-    for (let c = 0; c < 3; c++) values[3 * i + c] = data[a + c]! * rest + data[b + c]! * w;
+    values[to] = data[a]! * rest + data[b]! * w;
+    values[to + 1] = data[a + 1]! * rest + data[b + 1]! * w;
+    values[to + 2] = data[a + 2]! * rest + data[b + 2]! * w;
   }
 }

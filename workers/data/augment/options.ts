@@ -2,6 +2,8 @@
 
 import { type Static, Type } from 'typebox';
 
+import { withDefaults } from '../../../src/contract/schema-errors.ts';
+
 const share = (value: number, description: string) =>
   Type.Number({ minimum: 0, maximum: 1, default: value, description });
 
@@ -35,3 +37,25 @@ export const AugmentOptions = Type.Object(
   { additionalProperties: false },
 );
 export type AugmentOptions = Static<typeof AugmentOptions>;
+
+/** The option of a stage: a part of AugmentOptions, true for the defaults, or false. */
+export const AugmentOption = Type.Unsafe<boolean | Partial<AugmentOptions>>({
+  // Not a union: messages about an option inside it, and its defaults, need no alternative to be chosen.
+  ...AugmentOptions,
+  type: ['object', 'boolean'],
+  required: [],
+  default: {},
+  description:
+    'What is changed in training images, each time anew. false: images as inference sees them.',
+});
+
+/** @param option as planned or as written: a part of the options becomes all of them */
+export const augmentOptions = (
+  option: boolean | Partial<AugmentOptions>,
+): AugmentOptions | false =>
+  option === false
+    ? false
+    : withDefaults<AugmentOptions>(
+        AugmentOptions,
+        (option === true ? {} : option) as AugmentOptions,
+      );

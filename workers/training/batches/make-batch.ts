@@ -1,11 +1,11 @@
 /** @file One batch: its images decoded, augmented and normalised, its labels beside them. */
 
 import { augment, type Picture } from '../../data/augment/augment.ts';
+import { placedBoxes } from '../../data/augment/boxes.ts';
 import { drawLambda, mix } from '../../data/augment/mixup.ts';
 import type { AugmentOptions } from '../../data/augment/options.ts';
-import { toInput } from '../../data/geometry.ts';
+import { EVERYWHERE } from '../../data/augment/placement.ts';
 import { planes } from '../../data/input.ts';
-import type { Row } from '../../data/labels.ts';
 import type { Random } from '../../runtime/random.ts';
 import { interleaved } from '../../tasks/feed.ts';
 import type { BatchPlan, TrainBatch } from './messages.ts';
@@ -95,17 +95,14 @@ export class BatchMaker {
   /** As inference sees it. */
   async #plain(index: number): Promise<Shown> {
     const { image, rows, geometry } = await this.#sources.get(index);
-    const { imageWidth: w, imageHeight: h } = geometry;
-    const boxes = rows.map(([cls, cx, cy, bw, bh]: Row) => ({
-      class: cls,
-      corners: toInput(geometry, [
-        (cx - bw / 2) * w,
-        (cy - bh / 2) * h,
-        (cx + bw / 2) * w,
-        (cy + bh / 2) * h,
-      ]),
-    }));
-    return { image, boxes, ...this.#told(index) };
+    const { imageWidth, imageHeight, scaleX, scaleY, left, top } = geometry;
+    const place = {
+      x: { scale: scaleX, shift: left },
+      y: { scale: scaleY, shift: top },
+      window: EVERYWHERE,
+    };
+    const whole = { width: imageWidth, height: imageHeight };
+    return { image, boxes: placedBoxes(rows, whole, place, image), ...this.#told(index) };
   }
 
   #told(index: number): Pick<Shown, 'name' | 'target'> {

@@ -43,7 +43,11 @@ export class Sources {
   /** The very pixels that inference sees. */
   #finished(image: Image, geometry: Geometry): Image {
     const [height, width] = this.#plan.input.size;
-    return { width, height, data: resizeImage(image, geometry, this.#plan.preprocess.pad) };
+    return {
+      width,
+      height,
+      data: resizeImage(image, geometry, Math.round(this.#plan.preprocess.pad)),
+    };
   }
 
   #geometry(image: Size): Geometry {

@@ -53,7 +53,7 @@ export class ThreadedStream {
     this.#taken = undefined;
     const answer = await this.#answer();
     this.#ready.delete(this.#next++);
-    if ('failure' in answer) throw thrown(answer.failure);
+    if ('failure' in answer) throw this.#fail(thrown(answer.failure));
     this.#order();
     this.#taken = answer.batch.images.buffer;
     return answer.batch;
@@ -71,12 +71,12 @@ export class ThreadedStream {
     for (;;) {
       this.#signal.throwIfAborted();
       const answer = this.#ready.get(this.#next);
-      if (answer === undefined && this.#closed) throw ended('it was closed');
-      if (answer === undefined && this.#failed) throw this.#failed;
       if (answer !== undefined) {
         this.#waited += (performance.now() - begun) / 1000;
         return answer;
       }
+      if (this.#closed) throw ended('it was closed');
+      if (this.#failed) throw this.#failed;
       await new Promise<void>((resolve) => {
         this.#waiting = resolve;
       });
@@ -101,9 +101,11 @@ export class ThreadedStream {
     return thread;
   }
 
-  #fail(error: Error): void {
+  /** The first failure stays the answer to every later call. */
+  #fail(error: Error): Error {
     this.#failed ??= error;
     this.#wake();
+    return this.#failed;
   }
 
   #wake(): void {
