@@ -183,6 +183,8 @@ export function weightGradient(
   const [m, cPerGroup, ...kernel] = weight as [number, number, ...number[]];
   const [n, , ...out] = shapeOf(d) as [number, number, ...number[]];
   const [group, length, count] = [win.group, sizeOf(out), sizeOf(kernel)];
+  if (win.strides.every((st) => st === 1) && !(cPerGroup === 1 && m === group))
+    return shiftedProduct(g, x, d, weight, win);
   const patches = tapSlices(g, x, out, win);
   if (cPerGroup === 1 && m === group) {
     const sums = patches.map((p) => g.sum(g.mul(p, d), spatialAndBatch(shapeOf(d)), false));
@@ -205,6 +207,47 @@ export function weightGradient(
   const product = g.matmul(g.reshape(d, [n, group, m / group, length]), g.swap(columns));
   const dw = g.reshape(g.sum(product, [0], false), [m, count, cPerGroup]);
   return g.reshape(g.transpose(dw, [0, 2, 1]), weight);
+}
+
+/**
+ * The same with stride 1, as one matrix product: taps of the last axis move X, taps of the others move dY the other way.
+ *
+ *     dW[m, c, k, l] = Σ_{n, y, x} dY[n, m, y − d·k, x]·X[n, c, y − p, x + d·l − p]
+ *
+ * [K·M, S] · [S, L·C], S = N·(rows with padding)·O: instead of a copy of X for each of the K·L taps, L copies of X and K of
+ * dY. Moving is padding: what falls outside is zero in one of the factors.
+ */
+function shiftedProduct(g: GraphBuilder, x: Value, d: Value, weight: Shape, win: Window): Value {
+  const [m, c, ...kernel] = weight as [number, number, ...number[]];
+  const [n, , ...out] = shapeOf(d) as [number, number, ...number[]];
+  const spatial = shapeOf(x).slice(2);
+  const last = kernel.length - 1;
+  const rows = range(last);
+  const padded = rows.map((i) => out[i]! + win.dilations[i]! * (kernel[i]! - 1));
+  const size = n * sizeOf(padded) * out[last]!;
+  const channelsFirst = (v: Value) => g.transpose(v, [1, 0, ...range(last + 1).map((i) => i + 2)]);
+
+  const dy = channelsFirst(d);
+  const movedDy = range(sizeOf(kernel.slice(0, last))).map((k) => {
+    const tap = unravel(k, kernel.slice(0, last));
+    const before = rows.map((i) => tap[i]! * win.dilations[i]!);
+    const after = rows.map((i) => padded[i]! - out[i]! - before[i]!);
+    return g.reshape(g.pad(dy, [0, 0, ...before, 0], [0, 0, ...after, 0]), [win.group, m / win.group, size]);
+  });
+  const xt = channelsFirst(x);
+  const movedX = range(kernel[last]!).map((l) => {
+    const shift = win.before[last]! - l * win.dilations[last]!;
+    const before = [...rows.map((i) => win.before[i]!), shift];
+    const after = [
+      ...rows.map((i) => padded[i]! - spatial[i]! - win.before[i]!),
+      out[last]! - spatial[last]! - shift,
+    ];
+    return g.reshape(g.pad(xt, [0, 0, ...before], [0, 0, ...after]), [win.group, c, size]);
+  });
+  const [K, L] = [movedDy.length, movedX.length];
+  const product = g.matmul(g.concat(movedDy, 1), g.swap(g.concat(movedX, 1)));
+  const taps = g.reshape(product, [win.group, K, m / win.group, L, c]);
+  return g.reshape(g.transpose(taps, [0, 2, 4, 1, 3]), weight);
 }
 
 /** For each tap, row-major, the inputs that it meets: (N, C, O…). */
