@@ -1,0 +1,183 @@
+/** @file Least squares that pulls toward the weights at hand, with a ridge chosen on images that took no part in the fit. */
+
+import { factor, solveRight } from './cholesky.ts';
+import { type Matrix, type Products, rowsOf } from './gemm.ts';
+import { added, type Moments } from './moments.ts';
+
+/** Ridges as shares of the mean diagonal of X·Xᵀ. */
+const GRID = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30] as const;
+const START = 6;
+
+/** Rows `from` … `to` − 1 of every group belong to one layer. */
+export interface RowRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface RidgeFit {
+  /** Undefined: no ridge helped on the held-out images, the weights stay as they were. */
+  readonly ridge: number | undefined;
+  /** Squared error of the outputs on held-out images as a share of their energy. */
+  readonly before: number;
+  readonly after: number;
+  /** (rows of the range, columns) per group. */
+  readonly weights: readonly Matrix[];
+}
+
+/** Below this the outputs are met already: rounding of float32. */
+const EXACT = 1e-9;
+
+/**
+ * W′ = W + (Y − W·X)·Xᵀ·(X·Xᵀ + λ·mean diag·I)⁻¹ for layers that share their inputs X, λ per layer.
+ *
+ * λ is found by walking down the grid on the error of held-out images; the fit is then made again on all images.
+ *
+ * @param current (rows, columns) per group
+ */
+export async function fitRidge(
+  train: Moments,
+  heldOut: Moments,
+  current: readonly Matrix[],
+  layers: readonly RowRange[],
+  products: Products,
+): Promise<RidgeFit[]> {
+  const fits = new Map<number, Promise<Solution | undefined>>();
+  const at = (step: number) => {
+    const known = fits.get(step) ?? judged(train, heldOut, current, GRID[step]!, products);
+    fits.set(step, known);
+    return known;
+  };
+  const before = await rowErrors(current, heldOut, products);
+  const all = added(train, heldOut);
+  const final = new Map<number, Promise<readonly Matrix[] | undefined>>();
+  const refit = (step: number) => {
+    const known = final.get(step) ?? solve(all, current, GRID[step]!, products);
+    final.set(step, known);
+    return known;
+  };
+  const results: RidgeFit[] = [];
+  for (const range of layers) {
+    const energy = sumOf(heldOut.energy, heldOut, range) || 1;
+    const error = sumOf(before, heldOut, range) / energy;
+    const kept = current.map((m) => rowsOf(m, range.from, range.to));
+    const unchanged = { ridge: undefined, before: error, after: error, weights: kept };
+    const best = error > EXACT ? await descend(at, heldOut, range) : undefined;
+    const better = best !== undefined && best.error / energy < error;
+    const weights = better ? await refit(best.step) : undefined;
+    results.push(
+      better && weights
+        ? {
+            ridge: GRID[best.step],
+            before: error,
+            after: best.error / energy,
+            weights: weights.map((m) => rowsOf(m, range.from, range.to)),
+          }
+        : unchanged,
+    );
+  }
+  return results;
+}
+
+interface Solution {
+  readonly weights: readonly Matrix[];
+  /** (groups · rows): held-out squared error of every output. */
+  readonly errors: Float64Array;
+}
+
+/** From the middle of the grid in the direction that lowers the layer's error, as long as it does. */
+async function descend(
+  at: (step: number) => Promise<Solution | undefined>,
+  heldOut: Moments,
+  range: RowRange,
+): Promise<{ step: number; error: number } | undefined> {
+  const errorAt = async (step: number) => {
+    const solution = GRID[step] === undefined ? undefined : await at(step);
+    return solution ? sumOf(solution.errors, heldOut, range) : Number.POSITIVE_INFINITY;
+  };
+  let best = { step: START, error: await errorAt(START) };
+  for (const direction of [1, -1]) {
+    for (let step = best.step + direction; ; step += direction) {
+      const error = await errorAt(step);
+      if (error >= best.error) break;
+      best = { step, error };
+    }
+    if (best.step !== START) break;
+  }
+  return Number.isFinite(best.error) ? best : undefined;
+}
+
+async function judged(
+  train: Moments,
+  heldOut: Moments,
+  current: readonly Matrix[],
+  ridge: number,
+  products: Products,
+): Promise<Solution | undefined> {
+  const weights = await solve(train, current, ridge, products);
+  return weights && { weights, errors: await rowErrors(weights, heldOut, products) };
+}
+
+/** @returns undefined where a group's matrix is singular */
+async function solve(
+  moments: Moments,
+  current: readonly Matrix[],
+  ridge: number,
+  products: Products,
+): Promise<readonly Matrix[] | undefined> {
+  const out: Matrix[] = [];
+  for (const [g, w] of current.entries()) {
+    const inputs = inputsOf(moments, g);
+    const rest = await products.minus(crossOf(moments, g), w, inputs);
+    const f = await factor(withRidge(inputs, ridge), products);
+    if (f === undefined) return undefined;
+    const step = await solveRight(rest, f, products);
+    out.push({ ...w, data: step.data.map((d, i) => d + w.data[i]!) });
+  }
+  return out;
+}
+
+/** E − 2·W·Cᵀ + W·G·Wᵀ, its diagonal: the squared error of every output. */
+async function rowErrors(
+  weights: readonly Matrix[],
+  moments: Moments,
+  products: Products,
+): Promise<Float64Array> {
+  const { rows, columns } = moments;
+  const errors = moments.energy.slice();
+  for (const [g, w] of weights.entries()) {
+    const cross = crossOf(moments, g);
+    const rest = await products.minus(cross, w, inputsOf(moments, g));
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < columns; c++) {
+        const i = r * columns + c;
+        errors[g * rows + r]! -= w.data[i]! * (cross.data[i]! + rest.data[i]!);
+      }
+  }
+  return errors;
+}
+
+function withRidge({ rows, columns, data }: Matrix, ridge: number): Matrix {
+  const out = data.slice();
+  let trace = 0;
+  for (let i = 0; i < rows; i++) trace += data[i * columns + i]!;
+  for (let i = 0; i < rows; i++) out[i * columns + i]! += (ridge * trace) / rows;
+  return { rows, columns, data: out };
+}
+
+const inputsOf = ({ inputs, columns }: Moments, g: number): Matrix => ({
+  rows: columns,
+  columns,
+  data: inputs.subarray(g * columns * columns, (g + 1) * columns * columns),
+});
+
+const crossOf = ({ cross, rows, columns }: Moments, g: number): Matrix => ({
+  rows,
+  columns,
+  data: cross.subarray(g * rows * columns, (g + 1) * rows * columns),
+});
+
+function sumOf(perRow: Float64Array, { groups, rows }: Moments, { from, to }: RowRange): number {
+  let sum = 0;
+  for (let g = 0; g < groups; g++) for (let r = from; r < to; r++) sum += perRow[g * rows + r]!;
+  return sum;
+}
