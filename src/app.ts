@@ -27,6 +27,7 @@ import { modelRoutes } from './routes/models.ts';
 import { stageRoutes } from './routes/stages.ts';
 import { submitRoutes } from './routes/submit.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
+import { workerRoutes } from './routes/workers.ts';
 
 export interface AppOptions {
   /** Empty: the server is for this machine only. */
@@ -49,6 +50,7 @@ const V1 = [
   stageRoutes,
   webhookRoutes,
   deliveryRoutes,
+  workerRoutes,
 ];
 
 export async function buildApp(deps: Collaborators, options: AppOptions) {

@@ -139,6 +139,11 @@ export const VARIABLES = {
   LATHE_MAX_DATASET_BYTES: bytes(20 * GiB, 1, 'Largest data set upload.'),
   LATHE_RATE_LIMIT: integer(6000, [1, 1e9], 'Requests per tenant and minute.'),
   LATHE_MIN_FREE_BYTES: bytes(256 * 2 ** 20, 0, 'Disk space below which the server is not ready.'),
+  LATHE_RETENTION_DAYS: integer(
+    30,
+    [0, 36_500],
+    'Days after which a finished job is forgotten, with its files; 0: never.',
+  ),
   LATHE_LOG_LEVEL: oneOf(
     ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'],
     'info',
@@ -191,6 +196,8 @@ export interface Config {
   readonly maxDatasetBytes: number;
   readonly rateLimit: number;
   readonly minFreeBytes: number;
+  /** 0: for ever. */
+  readonly retentionDays: number;
   readonly logLevel: Values['LATHE_LOG_LEVEL'];
   readonly provider: Values['LATHE_PROVIDER'];
   readonly concurrency: number;
@@ -241,6 +248,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     maxDatasetBytes: values.LATHE_MAX_DATASET_BYTES,
     rateLimit: values.LATHE_RATE_LIMIT,
     minFreeBytes: values.LATHE_MIN_FREE_BYTES,
+    retentionDays: values.LATHE_RETENTION_DAYS,
     logLevel: values.LATHE_LOG_LEVEL,
     provider: values.LATHE_PROVIDER,
     concurrency: values.LATHE_CONCURRENCY,

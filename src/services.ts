@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 
 import type { Config } from './config.ts';
+import { resultKey } from './contract/result-key.ts';
 import { readStageDocument } from './contract/stage-document.ts';
 import { Inspector } from './inspection/inspector.ts';
 import { BullJobQueue, everySoOften } from './queue/bullmq.ts';
@@ -20,10 +21,14 @@ import type { Collaborators } from './routes/collaborators.ts';
 import { openStore } from './storage/registry.ts';
 import { Uploads } from './storage/uploads.ts';
 import { purgeEnded, upkeep } from './upkeep.ts';
+import { ownVersion } from './version.ts';
 import { sealFor } from './webhooks/seal.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
 
 const UPKEEP_MS = 30_000;
+
+/** How late a job may expire. */
+const DEADLINES_MS = 1000;
 
 export interface Services {
   readonly collaborators: Collaborators;
@@ -59,6 +64,7 @@ export async function openServices(
     purges: new Purges(redis, prefix),
     store: openStore(config),
     uploads: new Uploads(dataDir),
+    retentionDays: config.retentionDays,
   };
   const seal = await sealFor(config.secretKey, dataDir);
   const allowPrivate = config.allowPrivateTargets;
@@ -69,6 +75,9 @@ export async function openServices(
       : webhooks.deliver({ jobs, prefix, redis: steady, waiting, onError });
   const rounds = everySoOften(steady, prefix, UPKEEP_MS, () => upkeep(needs), onError);
   const workers = new Workers(redis, prefix);
+  const deadlines = setInterval(() => {
+    if (redis.status === 'ready') service.expire().catch(onError);
+  }, DEADLINES_MS);
 
   const purge = async (_tenant: string, id: string): Promise<void> => {
     await needs.purges.add(id);
@@ -92,15 +101,17 @@ export async function openServices(
       closing,
       inspector: new Inspector({ scratch: join(dataDir, 'incoming') }),
       stages: readStageDocument(),
+      resultKey: (spec) => resultKey(spec, ownVersion()),
       limits: {
         modelBytes: config.maxModelBytes,
         datasetBytes: config.maxDatasetBytes,
         freeBytes: config.minFreeBytes,
       },
-      providers: async () => [...new Set((await workers.live()).map((w) => w.provider))],
+      workers,
       pingRedis: () => redis.ping(),
     },
     async close() {
+      clearInterval(deadlines);
       await Promise.allSettled([deliveries?.close(), rounds.close()]);
       await queue.close().catch(onError);
       for (const connection of [redis, subscriber, steady, waiting]) connection.disconnect();

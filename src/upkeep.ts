@@ -20,9 +20,12 @@ export interface UpkeepNeeds {
   readonly purges: Purges;
   readonly store: ArtifactStore;
   readonly uploads: Uploads;
+  /** Days after which finished jobs are forgotten; 0: never. */
+  readonly retentionDays: number;
 }
 
 const HOUR_S = 3600;
+const DAY_MS = 86_400_000;
 
 /** A file that nobody names yet may be named soon: by the upload or the stage that has just stored it. */
 const YOUNG_MS = 3_600_000;
@@ -36,7 +39,29 @@ export async function upkeep(needs: UpkeepNeeds): Promise<void> {
   for (const id of await needs.purges.all()) await purgeEnded(needs, id);
   if (!(await needs.purges.due('sweep', HOUR_S))) return;
   await needs.uploads.sweep();
+  await retire(needs);
   await freeFiles(needs, undefined, YOUNG_MS);
+}
+
+/**
+ * Forget the jobs that ended long ago, with their files. Ids sort by time of creation, and no job ends before it is
+ * created: so the first one that is young ends the search.
+ *
+ * @returns their ids
+ */
+export async function retire(needs: UpkeepNeeds, now = Date.now()): Promise<string[]> {
+  if (needs.retentionDays === 0) return [];
+  const before = new Date(now - needs.retentionDays * DAY_MS).toISOString();
+  const retired: string[] = [];
+  for (const status of TERMINAL) {
+    for (const id of await needs.jobs.idsIn(status, 1_000_000)) {
+      const job = await needs.jobs.find(id);
+      if (job && job.createdAt >= before) break;
+      if (job?.finishedAt && job.finishedAt < before && (await purgeEnded(needs, id)))
+        retired.push(id);
+    }
+  }
+  return retired;
 }
 
 /** Forget a job that has ended, and its files. @returns false: it has not ended yet */

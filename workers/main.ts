@@ -1,7 +1,6 @@
 /** @file The worker process: takes jobs off the queue and looks after them until it is told to stop. */
 
 import { mkdir } from 'node:fs/promises';
-import { hostname } from 'node:os';
 
 import { Worker } from 'bullmq';
 import closeWithGrace from 'close-with-grace';
@@ -12,8 +11,8 @@ import { Datasets } from '../src/records/datasets.ts';
 import { Jobs } from '../src/records/jobs.ts';
 import { Models } from '../src/records/models.ts';
 import { connectRedis, type Redis } from '../src/records/redis.ts';
-import { BEAT_MS, Workers } from '../src/records/workers.ts';
 import { openStore } from '../src/storage/registry.ts';
+import { Attendance } from './attendance.ts';
 import { LATHE } from './jobs/versions.ts';
 import { chooseProvider } from './runtime/providers.ts';
 import { confinementHere } from './supervision/confinement.ts';
@@ -31,6 +30,8 @@ const NEIGHBOURS_MS = 3000;
 const HAND_BACK_MS = 6000;
 
 export interface RunningWorker {
+  /** It was told to drain, and its last job has ended. */
+  readonly drained: Promise<void>;
   /** Stop taking jobs, hand back those at work, close. */
   close(): Promise<void>;
 }
@@ -46,18 +47,32 @@ export async function startWorker(asked: WorkerConfig, log: Logger): Promise<Run
   const queue = new BullJobQueue(redis, config.redisPrefix, onError);
   const jobs = new Jobs(redis, config.redisPrefix);
   const supervisor = supervisorOf(config, redis, jobs, queue, log);
-  subscriber.on('message', (_channel, id: string) => supervisor.cancel(id));
+  subscriber.on('message', (channel, id: string) => {
+    if (channel === jobs.keys.cancel) supervisor.cancel(id);
+  });
   void subscriber.subscribe(jobs.keys.cancel).catch(onError);
-  const heart = beating(config, redis, onError);
   const watch = watchNeighbours(redis, jobs, queue, log, onError);
   const worker = bullWorker(config, redis, supervisor, onError);
+  const drained = Promise.withResolvers<void>();
+  const attendance = new Attendance({
+    ...{ redis, subscriber, prefix: config.redisPrefix, onError },
+    about: { provider: config.provider, concurrency: config.concurrency, version: LATHE },
+    running: () => supervisor.atWork,
+    async onDuty(duty) {
+      log.info({ duty }, 'duty changed');
+      if (duty === 'working') worker.resume();
+      else await worker.pause(true);
+      if (duty === 'draining') worker.close().then(drained.resolve, onError);
+    },
+  });
   return {
+    drained: drained.promise,
     async close() {
       clearInterval(watch);
       const closing = worker.close();
       supervisor.handBack();
       await closing;
-      await heart.stop();
+      await attendance.leave();
       await queue.close();
       redis.disconnect();
       subscriber.disconnect();
@@ -105,22 +120,6 @@ function watchNeighbours(
     for (const job of taken ?? []) log.info({ job }, 'taken over from a dead worker');
     busy = false;
   }, NEIGHBOURS_MS);
-}
-
-/** Say every ten seconds that this worker lives, and what it can do. */
-function beating(config: WorkerConfig, redis: Redis, onError: (error: Error) => void) {
-  const workers = new Workers(redis, config.redisPrefix);
-  const { provider, concurrency } = config;
-  const own = { id: `${hostname()}-${process.pid}`, provider, concurrency, version: LATHE };
-  const beat = () => void (redis.status === 'ready' && workers.beat(own).catch(onError));
-  redis.on('ready', beat);
-  const timer = setInterval(beat, BEAT_MS);
-  return {
-    async stop() {
-      clearInterval(timer);
-      if (redis.status === 'ready') await workers.leave(own.id);
-    },
-  };
 }
 
 function bullWorker(
@@ -171,6 +170,9 @@ export async function runWorker(env: NodeJS.ProcessEnv = process.env): Promise<v
     log.info({ signal }, 'stopping');
     await worker.close();
   });
+  await worker.drained;
+  log.info('drained');
+  await worker.close();
 }
 
 if (import.meta.main) await runWorker();

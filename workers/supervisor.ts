@@ -48,6 +48,11 @@ export class Supervisor {
     }
   }
 
+  /** Jobs that are looked after now. */
+  get atWork(): number {
+    return this.#running.size;
+  }
+
   /** The job's cancellation is wanted. */
   cancel(id: string): void {
     this.#running.get(id)?.abort('cancel' satisfies StopReason);
@@ -83,7 +88,7 @@ export class Supervisor {
       (now) => ({ set: now.status === 'cancelling' ? cancelled(now) : nextAttempt(now) }),
       attempt,
     );
-    if (job?.status === 'queued') await queue.add(job.queueId, id);
+    if (job?.status === 'queued') await queue.add(job);
     log({ job: id }, 'handed back');
     return undefined;
   }

@@ -3,7 +3,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 
 import { AcceptCheck } from './accept.ts';
-import { STATUSES, TASK_NAMES } from './job.ts';
+import { PRIORITIES, STATUSES, TASK_NAMES } from './job.ts';
 import { Preprocess } from './preprocess.ts';
 
 const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
@@ -51,6 +51,11 @@ export const JobView = Type.Object(
       Type.Array(AcceptCheck, { description: 'How each acceptance limit came out.' }),
     ),
     error: nullable(JobError),
+    priority: Type.Enum([...PRIORITIES]),
+    expiresAt: nullable(time()),
+    cachedFrom: nullable(
+      Type.String({ description: 'The job whose result this is: nothing was run; null: it ran.' }),
+    ),
     queuePosition: nullable(Type.Integer({ description: 'Jobs before this one.' })),
     attempt: Type.Integer({ minimum: 1 }),
     createdAt: time(),

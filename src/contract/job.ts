@@ -23,6 +23,9 @@ export const WEBHOOK_EVENTS = [
   'job.expired',
 ] as const;
 
+/** Which queued jobs are taken first. */
+export const PRIORITIES = ['high', 'normal', 'low'] as const;
+
 /** What a webhook hears of unless it asks for something else: how its job ended. */
 export const WEBHOOK_DEFAULTS = [
   'job.succeeded',
@@ -61,6 +64,24 @@ export const JobSpec = Type.Object(
       ),
     ),
     seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 4294967295, default: 0 })),
+    priority: Type.Optional(
+      Type.Enum([...PRIORITIES], {
+        description: 'Over HTTP: queued jobs of a higher class are taken first. Default: normal.',
+      }),
+    ),
+    expiresAt: Type.Optional(
+      Type.String({
+        pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?(Z|[+-]\\d\\d:?\\d\\d)$',
+        description:
+          'Over HTTP: ISO 8601 with a zone. A job that has not ended by then becomes `expired`.',
+      }),
+    ),
+    cache: Type.Optional(
+      Type.Boolean({
+        description:
+          'Over HTTP: whether an earlier result of the same spec may be the answer. Default: true.',
+      }),
+    ),
     labels: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 256 }))),
     webhook: Type.Optional(
       Type.Object(

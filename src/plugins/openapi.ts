@@ -9,6 +9,7 @@ import { WEBHOOK_EVENTS } from '../contract/job.ts';
 import { JobView } from '../contract/job-view.ts';
 import { Problem } from '../contract/problem.ts';
 import { DeliveryView, TEST_EVENT, WebhookView } from '../contract/webhook.ts';
+import { WorkerView } from '../contract/worker.ts';
 
 const created = Type.String({ format: 'date-time', description: 'When it was uploaded.' });
 const name = Type.Union([Type.String(), Type.Null()], { description: 'File name.' });
@@ -19,6 +20,7 @@ const COMPONENTS = [
   Problem,
   WebhookView,
   DeliveryView,
+  WorkerView,
   { ...Type.Object({ ...ModelInfo.properties, createdAt: created }), $id: 'Model' },
   { ...Type.Object({ ...DatasetInfo.properties, name, createdAt: created }), $id: 'Dataset' },
 ];

@@ -3,7 +3,7 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 
-import type { JobQueue, QueuedState } from './job-queue.ts';
+import type { JobQueue, Queued, QueuedState } from './job-queue.ts';
 
 /** Names of the queues. One prefix keeps them apart from everything else in the same Redis. */
 export const JOB_QUEUE = 'jobs';
@@ -13,6 +13,9 @@ export const queuePrefix = (prefix: string) => `${prefix}:queue`;
 
 /** Finished queue jobs are nothing but ids: the records tell what became of them. */
 const KEEP = { removeOnComplete: { age: 3600, count: 1000 }, removeOnFail: { age: 7 * 86_400 } };
+
+/** BullMQ takes lower numbers first. None would run before all others, so every job has one. */
+const PRIORITY = { high: 10, normal: 20, low: 30 } as const;
 
 const STATES: Readonly<Record<string, QueuedState>> = {
   waiting: 'waiting',
@@ -42,8 +45,9 @@ export class BullJobQueue implements JobQueue {
     this.#onError = onError;
   }
 
-  async add(queueId: string, job: string): Promise<void> {
-    await (await this.#open()).add('compress', { job }, { jobId: queueId });
+  async add({ id, queueId, spec }: Queued): Promise<void> {
+    const priority = PRIORITY[spec.priority ?? 'normal'];
+    await (await this.#open()).add('compress', { job: id }, { jobId: queueId, priority });
   }
 
   async remove(queueId: string): Promise<boolean> {
@@ -55,18 +59,13 @@ export class BullJobQueue implements JobQueue {
     return STATES[await (await this.#open()).getJobState(queueId)] ?? 'missing';
   }
 
-  /** The list is filled from the left and emptied from the right. */
+  /** Every job has a priority, so all that wait stand in one sorted set: by class, then by time. */
   async position(queueId: string): Promise<number | null> {
-    const wait = (await this.#open()).toKey('wait');
-    const [index, length] = await Promise.all([
-      this.#redis.lpos(wait, queueId),
-      this.#redis.llen(wait),
-    ]);
-    return index === null ? null : Math.max(0, length - 1 - index);
+    return this.#redis.zrank((await this.#open()).toKey('prioritized'), queueId);
   }
 
   async depth(): Promise<number> {
-    return (await this.#open()).getWaitingCount();
+    return (await this.#open()).getPrioritizedCount();
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,14 @@
 /** @file What the API does with jobs: submit, cancel, retry, delete. Record first, queue second, answer last. */
 
 import { ServiceError } from '../contract/errors.ts';
-import { type JobRecord, type NewJob, TERMINAL } from '../records/job-record.ts';
-import type { Change, Jobs } from '../records/jobs.ts';
+import {
+  isOverdue,
+  type JobRecord,
+  type NewJob,
+  stoppedState,
+  TERMINAL,
+} from '../records/job-record.ts';
+import type { Change, Changer, Jobs } from '../records/jobs.ts';
 import type { JobQueue } from './job-queue.ts';
 import { nextAttempt } from './reconcile.ts';
 
@@ -35,8 +41,32 @@ export class JobService {
    */
   async cancel(tenant: string, id: string): Promise<JobRecord | undefined> {
     if (!(await this.jobs.get(tenant, id))) return undefined;
-    const job = await this.jobs.change(id, cancelled);
-    if (job?.status === 'cancelled') await this.queue.remove(job.queueId).catch(() => false);
+    return this.#stop(id, cancelled);
+  }
+
+  /** Stop the jobs whose time is up: as a cancellation, but they become `expired`. @returns their ids */
+  async expire(now = Date.now()): Promise<string[]> {
+    const ids = await this.jobs.due(now);
+    for (const id of ids) {
+      const job = await this.#stop(id, (j) => (isOverdue(j, now) ? expired(j) : undefined));
+      if (!job || TERMINAL.has(job.status)) await this.jobs.forgetDeadline(id);
+    }
+    return ids;
+  }
+
+  /**
+   * Accept a job whose result is known: it ends at once, with the artifacts of the other.
+   *
+   * @param from a job of the same tenant that has succeeded
+   */
+  async submitKnown(job: NewJob, from: JobRecord, secret = ''): Promise<JobRecord> {
+    const { id } = await this.jobs.create(job, secret);
+    return (await this.jobs.change(id, (now) => answered(now, from)))!;
+  }
+
+  async #stop(id: string, changer: Changer): Promise<JobRecord | undefined> {
+    const job = await this.jobs.change(id, changer);
+    if (job && TERMINAL.has(job.status)) await this.queue.remove(job.queueId).catch(() => false);
     if (job?.status === 'cancelling') await this.jobs.publishCancel(id);
     return job;
   }
@@ -59,7 +89,7 @@ export class JobService {
   }
 
   async #enqueue(job: JobRecord): Promise<void> {
-    await this.queue.add(job.queueId, job.id).catch(() => undefined);
+    await this.queue.add(job).catch(() => undefined);
   }
 }
 
@@ -67,12 +97,31 @@ function cancelled(job: JobRecord): Change | undefined {
   if (TERMINAL.has(job.status) || job.status === 'cancelling') return undefined;
   if (job.status === 'running') return { set: { status: 'cancelling' } };
   const finishedAt = new Date().toISOString();
-  return { set: { status: 'cancelled', finishedAt, estimatedSecondsLeft: null } };
+  return { set: { ...stoppedState(job), finishedAt, estimatedSecondsLeft: null } };
+}
+
+function expired(job: JobRecord): Change | undefined {
+  const change = cancelled({ ...job, overdue: true });
+  return change && { set: { ...change.set, overdue: true } };
+}
+
+function answered(job: JobRecord, from: JobRecord): Change | undefined {
+  if (job.status !== 'queued') return undefined;
+  const at = new Date().toISOString();
+  const { outcome, task, preprocess, stages, checks, artifacts } = from;
+  return {
+    set: {
+      ...{ status: 'succeeded', outcome, task, preprocess, stages, checks, artifacts },
+      ...{ cachedFrom: from.cachedFrom ?? from.id, progress: 1 },
+      ...{ startedAt: at, finishedAt: at },
+    },
+  };
 }
 
 function retried(job: JobRecord): Change {
   const { id, status } = job;
   if (!TERMINAL.has(status)) throw new ServiceError('JOB_NOT_FINISHED', { id, status });
   if (status === 'succeeded') throw new ServiceError('JOB_SUCCEEDED', { id });
+  if (isOverdue(job)) throw new ServiceError('JOB_EXPIRED', { at: job.expiresAt ?? '' });
   return { set: { ...nextAttempt(job), crashes: 0 } };
 }

@@ -1,7 +1,7 @@
 /** @file Bring queue and records together again after a crash between the two. */
 
 import { ServiceError } from '../contract/errors.ts';
-import { type JobRecord, waitingStage } from '../records/job-record.ts';
+import { type JobRecord, stoppedState, waitingStage } from '../records/job-record.ts';
 import type { Jobs } from '../records/jobs.ts';
 import type { JobQueue } from './job-queue.ts';
 
@@ -38,13 +38,13 @@ async function requeue(jobs: Jobs, queue: JobQueue, job: JobRecord): Promise<boo
   const state = await queue.state(job.queueId);
   if (state === 'waiting' || state === 'active') return false;
   if (state === 'missing') {
-    await queue.add(job.queueId, job.id);
+    await queue.add(job);
     return true;
   }
   // An id in the finished or failed set is ignored when it is added: the job needs a new one.
   const next = await jobs.change(job.id, (now) => renewed(now, job.attempt), job.attempt);
   if (next?.status !== 'queued') return false;
-  await queue.add(next.queueId, next.id);
+  await queue.add(next);
   return true;
 }
 
@@ -68,14 +68,14 @@ async function restart(jobs: Jobs, queue: JobQueue, job: JobRecord): Promise<boo
     now.attempt === job.attempt && now.status === 'running' ? { set: nextAttempt(now) } : undefined,
   );
   if (next?.status !== 'queued') return false;
-  await queue.add(next.queueId, next.id);
+  await queue.add(next);
   return true;
 }
 
 /** What a record becomes when all who could have finished it are gone. */
 function lost(job: JobRecord): Partial<JobRecord> {
   const finishedAt = new Date().toISOString();
-  if (job.status === 'cancelling') return { status: 'cancelled', finishedAt, ...stopped(job) };
+  if (job.status === 'cancelling') return { ...stoppedState(job), finishedAt, ...stopped(job) };
   return {
     status: 'failed',
     finishedAt,

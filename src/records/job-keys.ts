@@ -15,6 +15,10 @@ export function jobKeys(prefix: string) {
       `${prefix}:tenant:${tenant}:jobs${status ? `:${status}` : ''}`,
     /** Sorted set, all scores 0: ids of all tenants' jobs in a status. */
     inStatus: (status: Status) => `${prefix}:jobs:${status}`,
+    /** Sorted set: ids of jobs that expire, by when (ms). */
+    deadlines: `${prefix}:jobs:deadlines`,
+    /** Hash: the tenant's latest job with each result, result key → id. */
+    results: (tenant: string) => `${prefix}:tenant:${tenant}:results`,
     /** Stream: what webhooks have to tell, written in one step with the change that it tells of. */
     outbox: `${prefix}:webhooks:outbox`,
     /** The tenant's own signing secret, sealed. */

@@ -1,6 +1,7 @@
 /** @file What is kept of a job: the truth that polling, events, webhooks and the queue all follow. */
 
 import type { AcceptCheck } from '../contract/accept.ts';
+import { ServiceError } from '../contract/errors.ts';
 import type { JobSpec, STATUSES, WEBHOOK_EVENTS } from '../contract/job.ts';
 import type { Preprocess } from '../contract/preprocess.ts';
 
@@ -69,6 +70,14 @@ export interface JobRecord {
   readonly queueId: string;
   /** The worker that runs this attempt, or ran the last one. */
   readonly worker: string | null;
+  /** When it expires, UTC; null: never. */
+  readonly expiresAt: string | null;
+  /** Its time was up while it ran: once it has stopped it is expired, not cancelled. */
+  readonly overdue: boolean;
+  /** Names what decides the result; null: it is not to be found by others. */
+  readonly resultKey: string | null;
+  /** The job whose result this is; null: it ran itself. */
+  readonly cachedFrom: string | null;
   /** Native crashes so far: the second one is final. */
   readonly crashes: number;
   readonly artifacts: readonly ArtifactRecord[];
@@ -82,7 +91,7 @@ export interface JobRecord {
 }
 
 export type NewJob = Pick<JobRecord, 'id' | 'tenant' | 'spec'> &
-  Partial<Pick<JobRecord, 'name' | 'task' | 'preprocess' | 'webhook' | 'createdAt'>>;
+  Partial<Pick<JobRecord, 'name' | 'task' | 'preprocess' | 'webhook' | 'createdAt' | 'resultKey'>>;
 
 /** A job as it stands before anybody has worked on it. */
 export function newJobRecord(job: NewJob): JobRecord {
@@ -104,6 +113,10 @@ export function newJobRecord(job: NewJob): JobRecord {
     attempt: 1,
     queueId: `${job.id}-1`,
     worker: null,
+    expiresAt: spec.expiresAt === undefined ? null : new Date(spec.expiresAt).toISOString(),
+    overdue: false,
+    resultKey: job.resultKey ?? null,
+    cachedFrom: null,
     crashes: 0,
     artifacts: [],
     webhook: job.webhook ?? null,
@@ -114,6 +127,18 @@ export function newJobRecord(job: NewJob): JobRecord {
     version: 1,
   };
 }
+
+/** How a job ends that was stopped: by request, or because its time was up. */
+export function stoppedState(job: JobRecord): Pick<JobRecord, 'status' | 'error'> {
+  if (!job.overdue) return { status: 'cancelled', error: null };
+  const { code, message: detail } = new ServiceError('JOB_EXPIRED', { at: job.expiresAt ?? '' });
+  const stage = job.stages.find((s) => s.status === 'running')?.stage ?? null;
+  return { status: 'expired', error: { code, detail, stage, retryable: false } };
+}
+
+/** Whether the time of a job that has not ended is up. */
+export const isOverdue = ({ expiresAt }: JobRecord, now = Date.now()): boolean =>
+  expiresAt !== null && Date.parse(expiresAt) <= now;
 
 export function waitingStage(stage: string): StageRecord {
   return {

@@ -43,17 +43,19 @@ export class Jobs {
     const { id, tenant } = record;
     const answer = await this.#redis.eval(
       CREATE,
-      5,
+      6,
       this.keys.job(id),
       this.keys.events(id),
       this.keys.ofTenant(tenant),
       this.keys.ofTenant(tenant, 'queued'),
       this.keys.inStatus('queued'),
+      this.keys.deadlines,
       id,
       record.attempt,
       JSON.stringify(record),
       this.keys.changed,
       secret,
+      record.expiresAt === null ? '' : Date.parse(record.expiresAt),
       stamped({ type: 'state', status: 'queued', outcome: null, attempt: 1 }, id),
     );
     return answer === 'ok' ? record : (await this.find(id))!;
@@ -102,10 +104,33 @@ export class Jobs {
       if (!change) return job;
       const next: JobRecord = { ...job, ...change.set, version: job.version + 1 };
       const answer = await this.#write(job, next, change.events ?? [], attempt);
-      if (answer === 'ok') return next;
+      if (answer === 'ok') return this.#found(next);
       if (answer === 'missing') return undefined;
       if (answer === 'fenced') throw new Fenced(id);
     }
+  }
+
+  /** Jobs that should have ended by now. */
+  due(now = Date.now()): Promise<string[]> {
+    return this.#redis.zrangebyscore(this.keys.deadlines, '-inf', now, 'LIMIT', 0, 1000);
+  }
+
+  async forgetDeadline(id: string): Promise<void> {
+    await this.#redis.zrem(this.keys.deadlines, id);
+  }
+
+  /** The tenant's latest job that has succeeded with this result. */
+  async withResult(tenant: string, resultKey: string): Promise<JobRecord | undefined> {
+    const id = await this.#redis.hget(this.keys.results(tenant), resultKey);
+    const job = id === null ? undefined : await this.get(tenant, id);
+    return job?.status === 'succeeded' ? job : undefined;
+  }
+
+  /** Later jobs with the same spec find its result. Not of one piece with the change: losing it costs a repetition. */
+  async #found(job: JobRecord): Promise<JobRecord> {
+    if (job.status === 'succeeded' && job.resultKey)
+      await this.#redis.hset(this.keys.results(job.tenant), job.resultKey, job.id);
+    return job;
   }
 
   #write(job: JobRecord, next: JobRecord, events: readonly StoredEvent[], attempt?: number) {
@@ -154,12 +179,17 @@ export class Jobs {
   /** Forget a finished job altogether. @returns whether there was one */
   async remove(job: JobRecord): Promise<boolean> {
     const { keys } = this;
+    const { resultKey: result } = job;
+    const results = keys.results(job.tenant);
+    if (result && (await this.#redis.hget(results, result)) === job.id)
+      await this.#redis.hdel(results, result);
     const answers = await this.#redis
       .multi()
       .del(keys.job(job.id), keys.events(job.id))
       .zrem(keys.ofTenant(job.tenant), job.id)
       .zrem(keys.ofTenant(job.tenant, job.status), job.id)
       .zrem(keys.inStatus(job.status), job.id)
+      .zrem(keys.deadlines, job.id)
       .publish(keys.changed, job.id)
       .exec();
     return Number(answers?.[0]?.[1] ?? 0) > 0;

@@ -1,11 +1,13 @@
 /** @file What routes work with: given to them by whoever builds the application. */
 
+import type { JobSpec } from '../contract/job.ts';
 import type { StageDocument } from '../contract/stage-document.ts';
 import type { Inspector } from '../inspection/inspector.ts';
 import type { JobService } from '../queue/job-service.ts';
 import type { Datasets } from '../records/datasets.ts';
 import type { JobEvents } from '../records/events.ts';
 import type { Models } from '../records/models.ts';
+import type { Workers } from '../records/workers.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Uploads } from '../storage/uploads.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
@@ -27,10 +29,11 @@ export interface Collaborators {
   readonly uploads: Uploads;
   readonly inspector: Inspector;
   readonly stages: StageDocument;
+  /** Names what decides the result of a planned job; null: it must run. */
+  readonly resultKey: (spec: JobSpec) => string | null;
   readonly webhooks: Webhooks;
   readonly limits: Limits;
-  /** Execution providers of the workers that are alive. */
-  readonly providers: () => Promise<readonly string[]>;
+  readonly workers: Workers;
   /** Throws where Redis does not answer. */
   readonly pingRedis: () => Promise<unknown>;
   /** A job is to be forgotten as soon as it has ended, with its files. */

@@ -38,7 +38,7 @@ function valuesOf({ stages }: StageDocument, option: string): string[] {
 
 export const stageRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (
   app,
-  { stages, providers },
+  { stages, workers },
 ) => {
   app.get(
     '/stages',
@@ -61,7 +61,7 @@ export const stageRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (
       calibrators: valuesOf(stages, 'calibrator'),
       profiles: valuesOf(stages, 'profile'),
       criteria: valuesOf(stages, 'criterion'),
-      providers: [...(await providers())],
+      providers: [...new Set((await workers.live()).map(({ provider }) => provider))],
     }),
   );
 };

@@ -23,6 +23,7 @@ export interface Submission {
 /** What can be refused before a file is read. */
 export async function plannedSpec(raw: unknown, deps: Collaborators): Promise<JobSpec> {
   const spec = planJob(raw, deps.stages);
+  refusePast(spec);
   if (spec.webhook) await deps.webhooks.check(spec.webhook.url);
   return spec;
 }
@@ -57,6 +58,13 @@ export async function prepare(
 
 const fault = (pointer: string, detail: string) =>
   new ServiceError('SPEC_INVALID', { errors: [{ pointer, detail }] });
+
+function refusePast({ expiresAt }: JobSpec): void {
+  if (expiresAt === undefined) return;
+  const at = Date.parse(expiresAt);
+  if (Number.isNaN(at)) throw fault('/expiresAt', `is '${expiresAt}', which is no time`);
+  if (at <= Date.now()) throw fault('/expiresAt', `is '${expiresAt}', which has passed`);
+}
 
 /** A file and a name for the same thing: one of them would be ignored. */
 function refuseTwice(spec: JobSpec, files: ReceivedFiles): void {
@@ -95,23 +103,42 @@ async function namedDataset(
 const notADigest = (pointer: string, found: string) =>
   fault(pointer, `is '${found}'; valid over HTTP is an id: sha256:<64 hex>`);
 
-/** The record that is queued. The webhook's own secret is kept beside it, sealed. */
+/**
+ * The record that is queued, or answered at once where the tenant has the result already. The webhook's own secret
+ * is kept beside it, sealed.
+ */
 export async function queue(
-  { service, webhooks }: Collaborators,
+  deps: Collaborators,
   tenant: string,
   { spec, model }: Submission,
 ): Promise<JobRecord> {
+  const { service, webhooks } = deps;
   const { webhook } = spec;
+  const resultKey = deps.resultKey(spec);
   const job: NewJob = {
     id: newJobId(),
     tenant,
     spec,
+    resultKey,
     name: model.name,
     task: spec.task ?? model.info.task,
     preprocess: resolvedPreprocess(spec, model),
     webhook: webhook ? { url: webhook.url, events: webhook.events ?? [...WEBHOOK_DEFAULTS] } : null,
   };
-  return service.submit(job, webhook?.secret ? webhooks.seal(webhook.secret) : '');
+  const secret = webhook?.secret ? webhooks.seal(webhook.secret) : '';
+  const known = resultKey === null ? undefined : await knownResult(deps, tenant, resultKey);
+  return known ? service.submitKnown(job, known, secret) : service.submit(job, secret);
+}
+
+/** A job with this result, all of whose files are still there. */
+async function knownResult(
+  { service, store }: Collaborators,
+  tenant: string,
+  key: string,
+): Promise<JobRecord | undefined> {
+  const job = await service.jobs.withResult(tenant, key);
+  const files = await Promise.all((job?.artifacts ?? []).map(({ digest }) => store.head(digest)));
+  return files.every(Boolean) ? job : undefined;
 }
 
 /** Known before the job runs where inspection has taken the model for the same task. */

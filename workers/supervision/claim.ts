@@ -1,7 +1,12 @@
 /** @file Taking a job, and giving it up: the changes of its record that a worker makes as a whole. */
 
 import { begun } from '../../src/queue/reconcile.ts';
-import type { JobError, JobRecord } from '../../src/records/job-record.ts';
+import {
+  isOverdue,
+  type JobError,
+  type JobRecord,
+  stoppedState,
+} from '../../src/records/job-record.ts';
 import type { Change, Jobs } from '../../src/records/jobs.ts';
 
 const now = () => new Date().toISOString();
@@ -27,13 +32,15 @@ export async function claim(
 function claimed(job: JobRecord, worker: string): Change | undefined {
   if (job.status === 'cancelling') return { set: cancelled(job) };
   if (job.status !== 'queued' && job.status !== 'running') return undefined;
+  if (isOverdue(job)) return { set: cancelled({ ...job, overdue: true }) };
   const attempt = job.status === 'running' ? job.attempt + 1 : job.attempt;
   const startedAt = job.startedAt ?? now();
   return { set: { status: 'running', attempt, worker, startedAt, ...begun(job) } };
 }
 
+/** Stopped: by request, or because its time was up. */
 export function cancelled(job: JobRecord): Partial<JobRecord> {
-  return { status: 'cancelled', ...over(job, 'cancelled') };
+  return { ...stoppedState(job), ...over(job, 'cancelled') };
 }
 
 export function failed(job: JobRecord, error: JobError): Partial<JobRecord> {

@@ -69,7 +69,6 @@ async function takeJob(job: JobRecord, jobs: Jobs, queue: JobQueue): Promise<boo
     if (now.status === 'cancelling') return { set: cancelled(now) };
     return now.status === 'running' ? { set: nextAttempt(now) } : undefined;
   });
-  if (next?.status === 'queued' && next.attempt === attempt + 1)
-    await queue.add(next.queueId, next.id);
+  if (next?.status === 'queued' && next.attempt === attempt + 1) await queue.add(next);
   return next?.attempt === attempt + 1;
 }

@@ -67,6 +67,11 @@ export const REQUEST_ERRORS = {
     retry: false,
     message: (p: { id: string }) => `There is no job '${p.id}'.`,
   },
+  WORKER_NOT_FOUND: {
+    status: 404,
+    retry: false,
+    message: (p: { id: string }) => `No worker '${p.id}' is alive: GET /v1/workers lists them.`,
+  },
   ARTIFACT_NOT_FOUND: {
     status: 404,
     retry: false,

@@ -20,6 +20,12 @@ export const RUN_ERRORS = {
     retry: false,
     message: (_: Record<never, never>) => 'The job was cancelled.',
   },
+  JOB_EXPIRED: {
+    status: 409,
+    retry: false,
+    message: (p: { at: string }) =>
+      `The job had not ended at ${p.at}, when it was to expire. Submit it again with a later 'expiresAt'.`,
+  },
   JOB_TIMEOUT: {
     status: 422,
     retry: false,
