@@ -45,7 +45,7 @@ test.each(models.map((m) => [m.file, m] as const))(
     ]);
     expect(details.convMacs8bit).toBeGreaterThanOrEqual(0.95);
     expect(report.final.compression).toBeGreaterThan(2.5);
-    expect(report.stages[0]!.peakRssBytes).toBeLessThan(1.5e9);
+    expect(report.stages[0]!.peakRssBytes).toBeLessThan(0.8e9);
   },
   600_000,
 );

@@ -1,11 +1,9 @@
 /** @file One pass over the calibration images for every tensor at once. */
 
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { ServiceError } from '../../src/contract/errors.ts';
 import { cloneModel } from '../onnx/clone.ts';
 import type { Model } from '../onnx/graph.ts';
-import { type Feed, openSession } from '../runtime/session.ts';
+import { type Feed, freeResults, openSession } from '../runtime/session.ts';
 import { ChannelMoments } from './channel-moments.ts';
 import { Histogram } from './histogram.ts';
 import type { QuantizedTensor } from './placement.ts';
@@ -58,7 +56,6 @@ export async function calibrate(
           threads: options.threads,
           provider: options.provider,
         });
-  const collect = garbageCollector();
   try {
     let done = 0;
     for await (const feed of feeds) {
@@ -70,7 +67,7 @@ export async function calibrate(
         histogram.add(tensor.data as Float32Array, SAMPLE);
         if (done < CHANNEL_IMAGES) channels.add(tensor.data as Float32Array, tensor.dims);
       }
-      collect();
+      freeResults(results);
       options.onImage(++done);
     }
   } finally {
@@ -89,14 +86,4 @@ function tapped(model: Model, names: readonly string[]): Model {
   );
   copy.graph.outputs = names.map((name) => made.get(name)!);
   return copy;
-}
-
-/**
- * Tensors that the runtime hands over lie outside V8's heap, which does not feel them: without a nudge they pile up
- * for many images before V8 frees any.
- */
-function garbageCollector(): () => void {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as (options: { type: 'minor' }) => void;
-  return () => gc({ type: 'minor' });
 }

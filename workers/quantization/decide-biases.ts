@@ -4,7 +4,7 @@ import type { Model } from '../onnx/graph.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 import { PartNoise } from '../runtime/part-noise.ts';
 import { type Cuts, cutsOf } from '../runtime/parts.ts';
-import { type Feed, openSession, type Session } from '../runtime/session.ts';
+import { type Feed, freeResults, openSession, type Session } from '../runtime/session.ts';
 import type { BiasChoice } from './insert-qdq.ts';
 
 export interface BiasDecision {
@@ -76,7 +76,9 @@ async function measure(
     for (const kind of ['plain', 'corrected'] as const) {
       const found = await sessions[kind].run(feed);
       for (const [name, sums] of noise[kind]) sums.add(truth[name]!, found[name]!);
+      freeResults(found);
     }
+    freeResults(truth);
   }
   const mean = (kind: Kind) => {
     const db = [...noise[kind].values()].flatMap((sums) => sums.db());

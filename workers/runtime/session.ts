@@ -87,6 +87,15 @@ export class Session {
 }
 
 /**
+ * Give the memory of results back at once; their data is empty afterwards. It lies outside V8's heap, which does not
+ * feel it: left to the garbage collector, the results of several runs pile up.
+ */
+export function freeResults(results: Readonly<Record<string, HostTensor>>): void {
+  for (const { data } of Object.values(results))
+    if (data.buffer instanceof ArrayBuffer && !data.buffer.detached) data.buffer.transfer(0);
+}
+
+/**
  * @param model a Model (canonical or as read) or encoded bytes
  * @throws MODEL_CANNOT_RUN the runtime refuses the graph, with its own words
  */

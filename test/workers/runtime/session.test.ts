@@ -4,7 +4,7 @@ import { parseText } from '../../../workers/onnx/text.ts';
 import { writeModel } from '../../../workers/onnx/write.ts';
 import { inferTypes } from '../../../workers/runtime/infer-types.ts';
 import { randomInputs } from '../../../workers/runtime/random-inputs.ts';
-import { openSession } from '../../../workers/runtime/session.ts';
+import { freeResults, openSession } from '../../../workers/runtime/session.ts';
 import { withOutputs } from '../../../workers/runtime/taps.ts';
 
 const identity = (dtype: string) =>
@@ -120,4 +120,20 @@ test('random inputs: the same for a seed, smooth pictures in 0…1, open axes cl
   expect(pixels.every((x) => x >= 0 && x <= 1)).toBe(true);
   const steps = pixels.subarray(0, 224).map((x, i, row) => Math.abs(x - (row[i - 1] ?? x)));
   expect(Math.max(...steps)).toBeLessThan(0.1);
+});
+
+test('the memory of results is given back at once, and inputs stay whole', async () => {
+  const session = await openSession(parseText('(float[n] X) => (float[n] Y) { Y = Neg(X) }'));
+  const X = { dims: [1 << 22], data: new Float32Array(1 << 22).fill(2) };
+  const before = process.memoryUsage.rss();
+
+  for (let i = 0; i < 16; i++) {
+    const results = await session.run({ X });
+    expect(results['Y']!.data[7]).toBe(-2);
+    freeResults(results);
+    expect(results['Y']!.data).toHaveLength(0);
+  }
+
+  expect(X.data[7]).toBe(2);
+  expect(process.memoryUsage.rss() - before).toBeLessThan(100e6);
 });
