@@ -1,101 +1,164 @@
 import { ServiceError } from '../../src/contract/errors.ts';
 import { type Node, nodeLabel } from '../onnx/graph.ts';
+import { refuse } from './refusal.ts';
 import type { GradientRule } from './rule.ts';
 import * as activations from './rules/activations.ts';
 import * as convolution from './rules/convolution.ts';
+import { dropout } from './rules/dropout.ts';
 import { einsum } from './rules/einsum.ts';
 import * as elementwise from './rules/elementwise.ts';
+import * as fused from './rules/fused.ts';
 import * as gather from './rules/gather.ts';
 import * as linear from './rules/linear.ts';
+import * as localResponse from './rules/local-response.ts';
 import * as normalization from './rules/normalization.ts';
+import { pad } from './rules/pad.ts';
 import * as pooling from './rules/pooling.ts';
 import * as quantize from './rules/quantize.ts';
 import * as reduce from './rules/reduce.ts';
 import { resize } from './rules/resize.ts';
+import * as scatter from './rules/scatter.ts';
 import * as shape from './rules/shape.ts';
+import * as skip from './rules/skip-normalization.ts';
+import * as trigonometry from './rules/trigonometry.ts';
 
 /** Zero almost everywhere: no gradient flows, by definition rather than by omission. */
-const flat: GradientRule = () => [];
+const flat = 'flat';
+
+/** Nobody has written the rule yet. An op that is not listed counts as this. */
+const unwritten = 'unwritten';
 
 /** Refused on purpose. The reason reaches whoever submitted the job. */
-const refused =
-  (why: string): GradientRule =>
-  ({ node }) => {
-    throw new ServiceError('OP_NOT_DIFFERENTIABLE', { op: node.op, node: nodeLabel(node), why });
-  };
+const refused = (why: string) => ({ refused: why });
+
+/** How an op is differentiated, or one of the three words for no. */
+export type Entry = GradientRule | typeof flat | typeof unwritten | { readonly refused: string };
+
+const INTEGER = refused('it computes with integers: train the float model, or its QDQ form');
+const SEQUENCE = refused('sequences and optionals have no static shape');
+const SUBGRAPH = 'is known only at run time';
 
 /** What Lathe knows about differentiating each ai.onnx op. One line per op, alphabetical. */
-export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
+export const GRADIENT_RULES = {
   Abs: elementwise.abs,
+  Acos: trigonometry.acos,
+  Acosh: trigonometry.acosh,
   Add: elementwise.add,
+  AffineGrid: unwritten,
   And: flat,
   ArgMax: flat,
   ArgMin: flat,
-  Atan: elementwise.atan,
+  Asin: trigonometry.asin,
+  Asinh: trigonometry.asinh,
+  Atan: trigonometry.atan,
+  Atanh: trigonometry.atanh,
+  Attention: unwritten,
   AveragePool: pooling.averagePool,
   BatchNormalization: normalization.batchNorm,
-  Cast: shape.identity,
+  Bernoulli: flat,
+  BitShift: flat,
+  BitwiseAnd: flat,
+  BitwiseNot: flat,
+  BitwiseOr: flat,
+  BitwiseXor: flat,
+  Cast: shape.cast,
+  CastLike: shape.cast,
   Ceil: flat,
   Celu: activations.celu,
+  CenterCropPad: unwritten,
   Clip: elementwise.clip,
+  Col2Im: unwritten,
+  Compress: gather.compress,
   Concat: shape.concat,
+  ConcatFromSequence: SEQUENCE,
   ConstantOfShape: flat,
   Conv: convolution.conv,
+  ConvInteger: INTEGER,
   ConvTranspose: convolution.convTranspose,
-  Cos: elementwise.cos,
+  Cos: trigonometry.cos,
+  Cosh: trigonometry.cosh,
   CumSum: reduce.cumSum,
+  DFT: unwritten,
+  DeformConv: unwritten,
   DepthToSpace: shape.depthToSpace,
   DequantizeLinear: quantize.dequantizeLinear,
+  Det: unwritten,
   Div: elementwise.div,
-  Dropout: shape.identity,
+  Dropout: dropout,
+  DynamicQuantizeLinear: INTEGER,
   Einsum: einsum,
   Elu: activations.elu,
   Equal: flat,
   Erf: elementwise.erf,
   Exp: elementwise.exp,
   Expand: shape.expand,
+  EyeLike: flat,
   Flatten: shape.reshape,
   Floor: flat,
+  GRU: unwritten,
   Gather: gather.gather,
   GatherElements: gather.gatherElements,
   GatherND: gather.gatherND,
   Gelu: activations.gelu,
   Gemm: linear.gemm,
   GlobalAveragePool: pooling.globalAveragePool,
+  GlobalLpPool: unwritten,
   GlobalMaxPool: pooling.globalMaxPool,
   Greater: flat,
   GreaterOrEqual: flat,
+  GridSample: unwritten,
   GroupNormalization: normalization.groupNorm,
   HardSigmoid: activations.hardSigmoid,
   HardSwish: activations.hardSwish,
+  Hardmax: flat,
   Identity: shape.identity,
-  If: refused('which branch runs is known only at run time'),
+  If: refused(`which branch runs ${SUBGRAPH}`),
   InstanceNormalization: normalization.instanceNorm,
+  IsInf: flat,
+  IsNaN: flat,
+  LRN: localResponse.lrn,
+  LSTM: unwritten,
   LayerNormalization: normalization.layerNorm,
   LeakyRelu: activations.leakyRelu,
   Less: flat,
   LessOrEqual: flat,
   Log: elementwise.log,
   LogSoftmax: normalization.logSoftmax,
-  Loop: refused('how often it runs is known only at run time'),
+  Loop: refused(`how often it runs ${SUBGRAPH}`),
   LpNormalization: normalization.lpNorm,
+  LpPool: unwritten,
   MatMul: linear.matmul,
+  MatMulInteger: INTEGER,
   Max: elementwise.extremum,
   MaxPool: pooling.maxPool,
+  MaxRoiPool: unwritten,
+  MaxUnpool: unwritten,
   Mean: elementwise.mean,
+  MeanVarianceNormalization: localResponse.meanVariance,
   Min: elementwise.extremum,
   Mish: activations.mish,
+  Mod: elementwise.mod,
   Mul: elementwise.mul,
+  Multinomial: flat,
   Neg: elementwise.neg,
   NonMaxSuppression: refused('it picks boxes, and a pick does not vary smoothly'),
+  NonZero: flat,
   Not: flat,
   OneHot: flat,
+  OptionalGetElement: SEQUENCE,
+  OptionalHasElement: SEQUENCE,
   Or: flat,
   PRelu: activations.prelu,
-  Pad: shape.pad,
+  Pad: pad,
   Pow: elementwise.pow,
+  QLinearConv: INTEGER,
+  QLinearMatMul: INTEGER,
   QuantizeLinear: quantize.quantizeLinear,
   RMSNormalization: normalization.rmsNorm,
+  RNN: unwritten,
+  RandomNormalLike: flat,
+  RandomUniformLike: flat,
+  Range: unwritten,
   Reciprocal: elementwise.reciprocal,
   ReduceL1: reduce.l1,
   ReduceL2: reduce.l2,
@@ -110,15 +173,26 @@ export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
   Relu: activations.relu,
   Reshape: shape.reshape,
   Resize: resize,
+  ReverseSequence: shape.reverseSequence,
+  RoiAlign: unwritten,
+  RotaryEmbedding: unwritten,
   Round: flat,
-  Scan: refused('its steps are known only at run time'),
-  ScatterElements: gather.scatterElements,
-  ScatterND: gather.scatterND,
+  STFT: unwritten,
+  Scan: refused(`the number of its steps ${SUBGRAPH}`),
+  ScatterElements: scatter.scatterElements,
+  ScatterND: scatter.scatterND,
   Selu: activations.selu,
+  SequenceAt: SEQUENCE,
+  SequenceConstruct: SEQUENCE,
+  SequenceInsert: SEQUENCE,
+  SequenceMap: SEQUENCE,
   Shape: flat,
+  Shrink: activations.shrink,
   Sigmoid: activations.sigmoid,
   Sign: flat,
-  Sin: elementwise.sin,
+  SimplifiedLayerNormalization: normalization.rmsNorm,
+  Sin: trigonometry.sin,
+  Sinh: trigonometry.sinh,
   Size: flat,
   Slice: shape.slice,
   Softmax: normalization.softmax,
@@ -126,25 +200,77 @@ export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
   Softsign: activations.softsign,
   SpaceToDepth: shape.spaceToDepth,
   Split: shape.split,
+  SplitToSequence: SEQUENCE,
   Sqrt: elementwise.sqrt,
   Squeeze: shape.reshape,
   Sub: elementwise.sub,
   Sum: elementwise.sum,
   Swish: activations.swish,
+  Tan: trigonometry.tan,
   Tanh: activations.tanh,
   ThresholdedRelu: activations.thresholdedRelu,
   Tile: shape.tile,
   TopK: gather.topK,
   Transpose: shape.transpose,
+  Trilu: shape.trilu,
+  Unique: refused('how many values it keeps depends on the data'),
   Unsqueeze: shape.reshape,
   Where: elementwise.where,
   Xor: flat,
+} satisfies Record<string, Entry>;
+
+/** The same for com.microsoft: fusions that onnxruntime and its exporters write. */
+export const MICROSOFT_RULES = {
+  Attention: unwritten,
+  BiasGelu: fused.biasGelu,
+  BiasSoftmax: unwritten,
+  DequantizeLinear: quantize.dequantizeLinear,
+  EmbedLayerNormalization: unwritten,
+  FastGelu: fused.fastGelu,
+  FusedConv: fused.fusedConv,
+  FusedGemm: fused.fusedGemm,
+  FusedMatMul: fused.fusedMatmul,
+  Gelu: activations.gelu,
+  GridSample: unwritten,
+  Inverse: fused.inverseMatrix,
+  MatMulNBits: unwritten,
+  MultiHeadAttention: unwritten,
+  NhwcMaxPool: INTEGER,
+  QAttention: INTEGER,
+  QGemm: INTEGER,
+  QLinearAdd: INTEGER,
+  QLinearAveragePool: INTEGER,
+  QLinearConcat: INTEGER,
+  QLinearGlobalAveragePool: INTEGER,
+  QLinearLeakyRelu: INTEGER,
+  QLinearMul: INTEGER,
+  QLinearSigmoid: INTEGER,
+  QLinearSoftmax: INTEGER,
+  QuantizeLinear: quantize.quantizeLinear,
+  QuickGelu: fused.quickGelu,
+  SkipLayerNormalization: skip.skipLayerNorm,
+  SkipSimplifiedLayerNormalization: skip.skipRmsNorm,
+  TransposeMatMul: fused.fusedMatmul,
+  Trilu: shape.trilu,
+} satisfies Record<string, Entry>;
+
+const DOMAINS: Readonly<Record<string, Readonly<Record<string, Entry>>>> = {
+  '': GRADIENT_RULES,
+  'com.microsoft': MICROSOFT_RULES,
 };
 
-/** @throws OP_HAS_NO_GRADIENT */
+/**
+ * The rule of a node's op. One that is refused on purpose throws when a gradient arrives: where none does, such as
+ * behind indices, it does no harm.
+ *
+ * @throws OP_HAS_NO_GRADIENT nobody has written it
+ */
 export function gradientRule(node: Node): GradientRule {
-  const rule = node.domain === '' ? GRADIENT_RULES[node.op] : undefined;
-  if (rule === undefined)
-    throw new ServiceError('OP_HAS_NO_GRADIENT', { op: node.op, node: nodeLabel(node) });
-  return rule;
+  const rules = DOMAINS[node.domain];
+  const entry = rules && Object.hasOwn(rules, node.op) ? rules[node.op]! : unwritten;
+  if (typeof entry === 'function') return entry;
+  if (entry === flat) return () => [];
+  if (typeof entry === 'object') return () => refuse(node, entry.refused);
+  const op = node.domain === '' ? node.op : `${node.domain}.${node.op}`;
+  throw new ServiceError('OP_HAS_NO_GRADIENT', { op, node: nodeLabel(node) });
 }

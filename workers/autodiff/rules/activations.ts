@@ -111,3 +111,9 @@ export const gelu = unary(({ x, d, g, node }) => {
 export const thresholdedRelu = unary(({ x, d, g, node }) =>
   g.where(g.compare('Greater', x, g.scalar(floatOf(node, 'alpha', 1), x)), d, g.scalar(0, d)),
 );
+
+/** y = x − bias above λ, x + bias below −λ, 0 between;  dx = dy outside. */
+export const shrink = unary(({ x, d, g, node }) => {
+  const outside = g.compare('Greater', g.unary('Abs', x), g.scalar(floatOf(node, 'lambd', 0.5), x));
+  return g.where(outside, d, g.scalar(0, d));
+});

@@ -1,6 +1,9 @@
 /** @file Gradients of elementwise arithmetic: a line of calculus each. backward() undoes broadcasting. */
 
 import type { Value } from '../../onnx/graph.ts';
+import { shapeOf } from '../../onnx/static-shapes.ts';
+import { numbersOf } from '../../onnx/values.ts';
+import { castLike } from '../cast.ts';
 import type { GradientContext, GradientRule } from '../rule.ts';
 
 /** A rule of one input, as dx from what is at hand. */
@@ -28,23 +31,37 @@ export const mul: GradientRule = ({ x: [a, b], dy: [d], g }) => [
   () => g.mul(d, a),
 ];
 
-/** y = arctan x;  dx = dy / (1 + x²). */
-export const atan = unary(({ x, d, g }) => g.div(d, g.plus(g.mul(x, x), 1)));
-
 /** y = a / b;  da = dy / b, db = −dy·y / b. */
 export const div: GradientRule = ({ x: [, b], y: [y], dy: [d], g }) => [
   () => g.div(d, b),
   () => g.neg(g.div(g.mul(d, y), b)),
 ];
 
-/** y = aᵇ;  da = dy·b·aᵇ⁻¹, db = dy·y·ln a (0 where a = 0: there y does not move with b > 0). */
+/**
+ * y = aᵇ;  da = dy·b·aᵇ⁻¹, db = dy·y·ln a (0 where a = 0: there y does not move with b > 0).
+ * A constant exponent, above all 2, needs no second power.
+ */
 export const pow: GradientRule = ({ x: [a, b], y: [y], dy: [d], g }) => [
-  () => g.mul(d, g.mul(b, g.pow(a, g.sub(b, g.scalar(1, b))))),
+  () => {
+    const p = b.constant?.size === 1 ? numbersOf(b.constant)[0]! : undefined;
+    if (p === 0) return g.zeros(shapeOf(d), d);
+    if (p === 1) return d;
+    if (p === 2) return g.mul(g.scale(d, 2), a);
+    if (p !== undefined) return g.mul(g.scale(d, p), g.pow(a, g.scalar(p - 1, a)));
+    const exponent = castLike(g, b, a);
+    return g.mul(d, g.mul(exponent, g.pow(a, g.plus(exponent, -1))));
+  },
   () => {
     const positive = g.compare('Greater', a, g.scalar(0, a));
     const safe = g.where(positive, a, g.scalar(1, a));
     return g.mul(g.mul(d, y), g.unary('Log', safe));
   },
+];
+
+/** y = a − b·n, n = a / b rounded toward zero;  da = dy, db = −dy·n. For integers there is nothing to differentiate. */
+export const mod: GradientRule = ({ x: [a, b], y: [y], dy: [d], g }) => [
+  () => d,
+  () => g.neg(g.mul(d, g.div(g.sub(a, y), b))),
 ];
 
 /** y = −x;  dx = −dy. */
@@ -69,12 +86,6 @@ export const reciprocal = unary(({ y, d, g }) => g.neg(g.mul(d, g.mul(y, y))));
 export const erf = unary(({ x, d, g }) =>
   g.mul(d, g.scale(g.exp(g.neg(g.mul(x, x))), 2 / Math.sqrt(Math.PI))),
 );
-
-/** y = sin x;  dx = dy·cos x. */
-export const sin = unary(({ x, d, g }) => g.mul(d, g.unary('Cos', x)));
-
-/** y = cos x;  dx = −dy·sin x. */
-export const cos = unary(({ x, d, g }) => g.neg(g.mul(d, g.unary('Sin', x))));
 
 /** y = Σ xᵢ (Sum), every dxᵢ = dy. */
 export const sum: GradientRule = ({ node, dy: [d] }) => node.inputs.map(() => () => d);

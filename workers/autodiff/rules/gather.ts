@@ -1,15 +1,14 @@
-/** @file Gradients of ops that pick and place by index. Indices have no gradient. */
+/** @file Gradients of ops that pick by index. Indices have no gradient. */
 
-import { ServiceError } from '../../../src/contract/errors.ts';
-import { intOf, stringOf } from '../../onnx/attributes.ts';
-import { type Node, nodeLabel } from '../../onnx/graph.ts';
-import { axisOf, shapeOf } from '../../onnx/static-shapes.ts';
-import { scatterAdd } from '../along.ts';
+import { intOf } from '../../onnx/attributes.ts';
+import type { GraphBuilder } from '../../onnx/builder.ts';
+import type { Value } from '../../onnx/graph.ts';
+import { axisOf, range, type Shape, shapeOf, sizeOf } from '../../onnx/static-shapes.ts';
+import { Tensor } from '../../onnx/tensor.ts';
+import { scatterAdd, spread } from '../along.ts';
+import { constantInput } from '../refusal.ts';
 import type { GradientRule } from '../rule.ts';
-
-const refuse = (node: Node, why: string): never => {
-  throw new ServiceError('OP_NOT_DIFFERENTIABLE', { op: node.op, node: nodeLabel(node), why });
-};
+import { unravel } from './convolution.ts';
 
 /** y = x[…, indices, …] along `axis`;  dx = Σ of the slices that each place was copied to. */
 export const gather: GradientRule = ({ node, x: [x, indices], dy: [d], g }) => [
@@ -27,46 +26,25 @@ export const gatherElements: GradientRule = ({ node, x: [x, indices], dy: [d], g
   null,
 ];
 
-/** y = x at index tuples;  dx = scatter-add of dy. */
+/** y = x at index tuples, which follow the place itself along the first `batch_dims` axes;  dx = scatter-add of dy. */
 export const gatherND: GradientRule = ({ node, x: [x, indices], dy: [d], g }) => [
   () => {
-    if (intOf(node, 'batch_dims', 0) !== 0) refuse(node, 'batch_dims other than 0 has no rule');
-    return g.op('ScatterND', [g.zeros(shapeOf(x), d), indices, d], shapeOf(x), {
+    const whole = withBatchPlaces(g, indices, intOf(node, 'batch_dims', 0));
+    return g.op('ScatterND', [g.zeros(shapeOf(x), d), whole, d], shapeOf(x), {
       reduction: { type: 'string', value: 'add' },
     });
   },
   null,
 ];
 
-/** Only overwriting and adding are linear in both operands. */
-function scatterKind(node: Node): 'none' | 'add' {
-  const reduction = stringOf(node, 'reduction', 'none');
-  return reduction === 'none' || reduction === 'add'
-    ? reduction
-    : refuse(node, `reduction '${reduction}' has no rule`);
+/** Index tuples that name their places along the batch axes too. */
+function withBatchPlaces(g: GraphBuilder, indices: Value, batchDims: number): Value {
+  if (batchDims === 0) return indices;
+  const tuples: Shape = shapeOf(indices).slice(0, -1);
+  const places = range(sizeOf(tuples)).flatMap((k) => unravel(k, tuples).slice(0, batchDims));
+  const prefix = g.tensor(Tensor.int64([...tuples, batchDims], places));
+  return g.concat([prefix, indices], tuples.length);
 }
-
-/** y = x with updates written (or added) at index;  dx = dy (0 where overwritten), dupdates = dy at index. */
-export const scatterElements: GradientRule = ({ node, x: [, indices, updates], dy: [d], g }) => {
-  const axis = { axis: { type: 'int', value: intOf(node, 'axis', 0) } } as const;
-  return [
-    () =>
-      scatterKind(node) === 'add'
-        ? d
-        : g.op('ScatterElements', [d, indices, g.zeros(shapeOf(updates), d)], shapeOf(d), axis),
-    null,
-    () => g.op('GatherElements', [d, indices], shapeOf(updates), axis),
-  ];
-};
-
-export const scatterND: GradientRule = ({ node, x: [, indices, updates], dy: [d], g }) => [
-  () =>
-    scatterKind(node) === 'add'
-      ? d
-      : g.op('ScatterND', [d, indices, g.zeros(shapeOf(updates), d)], shapeOf(d)),
-  null,
-  () => g.op('GatherND', [d, indices], shapeOf(updates)),
-];
 
 /** The k largest values and where they were;  dx = dy put back there. */
 export const topK: GradientRule = ({ node, x: [x], y: [, indices], dy: [d], g }) => [
@@ -74,5 +52,18 @@ export const topK: GradientRule = ({ node, x: [x], y: [, indices], dy: [d], g })
     g.op('ScatterElements', [g.zeros(shapeOf(x), d), indices, d], shapeOf(x), {
       axis: { type: 'int', value: intOf(node, 'axis', -1) },
     }),
+  null,
+];
+
+/** y = the slices of x along `axis` (of all of x, flattened, where there is none) whose condition holds. */
+export const compress: GradientRule = ({ node, x: [x], dy: [d], g }) => [
+  () => {
+    const shape = shapeOf(x);
+    const flat = node.attributes['axis'] === undefined;
+    const axis = flat ? 0 : axisOf(intOf(node, 'axis', 0), shape.length);
+    const kept = constantInput(node, 1)!.flatMap((held, i) => (held === 0 ? [] : [i]));
+    const places = range(flat ? sizeOf(shape) : shape[axis]!).map((i) => kept.indexOf(i));
+    return g.reshape(spread(g, d, axis, places), shape);
+  },
   null,
 ];

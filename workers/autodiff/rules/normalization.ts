@@ -4,7 +4,8 @@ import { floatOf, intOf } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { axisOf, range, type Shape, shapeOf } from '../../onnx/static-shapes.ts';
-import type { GradientRule } from '../rule.ts';
+import { refuse } from '../refusal.ts';
+import type { GradientContext, GradientRule } from '../rule.ts';
 
 /**
  * y = e^x / Σ e^x;  dx = y·(e − Σ e·y) with e = dy − Σ dy·y.
@@ -28,11 +29,12 @@ export const logSoftmax: GradientRule = ({ node, x: [x], y: [y], dy: [d], g }) =
   },
 ];
 
-const mean = (g: GraphBuilder, v: Value, axes: readonly number[]) =>
+/** Mean over `axes`, which stay as 1. */
+export const mean = (g: GraphBuilder, v: Value, axes: readonly number[]) =>
   g.reduce('ReduceMean', v, axes);
 
 /** x̂ = (x − μ)·r over `axes`, r = 1/√(σ² + ε), σ² the population variance. */
-function standardized(
+export function standardized(
   g: GraphBuilder,
   x: Value,
   axes: readonly number[],
@@ -45,7 +47,7 @@ function standardized(
 }
 
 /** dx = r·(e − mean e − x̂·mean(e·x̂)), e = dL/dx̂, means over `axes`. */
-function throughStandardized(
+export function throughStandardized(
   g: GraphBuilder,
   e: Value,
   hat: Value,
@@ -56,8 +58,21 @@ function throughStandardized(
   return g.mul(inner, r);
 }
 
+/** The statistics that an op gives beside its result are for whoever looks at them, not for a loss. */
+export function onlyFirst({ node, arrives }: GradientContext): void {
+  const statistic = node.outputs.find((_, i) => i > 0 && arrives(i));
+  if (statistic) refuse(node, `the loss depends on its output '${statistic.name}', a statistic`);
+}
+
 /** Y = x̂·scale + B over the axes from `axis` on. */
-export const layerNorm: GradientRule = ({ node, x: [x, scale], dy: [d], g }) => {
+export const layerNorm: GradientRule = (ctx) => {
+  const {
+    node,
+    x: [x, scale],
+    dy: [d],
+    g,
+  } = ctx;
+  onlyFirst(ctx);
   const rank = shapeOf(x).length;
   const axes = range(rank).slice(axisOf(intOf(node, 'axis', -1), rank));
   const { hat, r } = standardized(g, x, axes, floatOf(node, 'epsilon', 1e-5));
@@ -69,7 +84,14 @@ export const layerNorm: GradientRule = ({ node, x: [x, scale], dy: [d], g }) => 
 };
 
 /** Y = x / √(mean x² + ε) · scale over the axes from `axis` on;  dx = r·(e − x̂·mean(e·x̂)). */
-export const rmsNorm: GradientRule = ({ node, x: [x, scale], dy: [d], g }) => {
+export const rmsNorm: GradientRule = (ctx) => {
+  const {
+    node,
+    x: [x, scale],
+    dy: [d],
+    g,
+  } = ctx;
+  onlyFirst(ctx);
   const rank = shapeOf(x).length;
   const axes = range(rank).slice(axisOf(intOf(node, 'axis', -1), rank));
   const r = g.unary(
@@ -101,7 +123,14 @@ const sumToChannels = (g: GraphBuilder, v: Value, shape: Shape) => {
  * Training (training_mode = 1): μ and σ² are those of the batch, and the gradient passes through them; the running
  * statistics get none.
  */
-export const batchNorm: GradientRule = ({ node, x, dy: [d], g }) => {
+export const batchNorm: GradientRule = (ctx) => {
+  const {
+    node,
+    x,
+    dy: [d],
+    g,
+  } = ctx;
+  onlyFirst(ctx);
   const [input, scale, , mu, variance] = x as readonly [Value, Value, Value, Value, Value];
   const shape = shapeOf(input);
   const epsilon = floatOf(node, 'epsilon', 1e-5);

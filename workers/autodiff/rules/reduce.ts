@@ -4,7 +4,7 @@ import { intOf } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Node, Value } from '../../onnx/graph.ts';
 import { axisOf, range, shapeOf } from '../../onnx/static-shapes.ts';
-import { numbersOf } from '../../onnx/values.ts';
+import { constantInput } from '../refusal.ts';
 import type { GradientRule } from '../rule.ts';
 
 interface Reduced {
@@ -18,8 +18,7 @@ interface Reduced {
 
 /** Axes that a reduction runs over: a constant second input, else all (or none, where the node says so). */
 export function reducedAxes(node: Node, rank: number): number[] {
-  const axes = node.inputs[1]?.constant;
-  const list = axes ? numbersOf(axes) : [];
+  const list = constantInput(node, 1) ?? [];
   if (list.length > 0) return list.map((a) => axisOf(a, rank));
   return intOf(node, 'noop_with_empty_axes', 0) === 1 ? [] : range(rank);
 }

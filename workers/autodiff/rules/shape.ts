@@ -1,27 +1,18 @@
 /** @file Gradients of ops that move values about without computing with them. */
 
-import { ServiceError } from '../../../src/contract/errors.ts';
 import { intOf, intsOf, stringOf } from '../../onnx/attributes.ts';
-import { type Node, nodeLabel } from '../../onnx/graph.ts';
 import { axisOf, range, shapeOf } from '../../onnx/static-shapes.ts';
-import { numbersOf } from '../../onnx/values.ts';
-import { applyAlong, spread, transposed } from '../along.ts';
+import { spread } from '../along.ts';
+import { castLike, isFloating } from '../cast.ts';
+import { constantInput } from '../refusal.ts';
 import type { GradientRule } from '../rule.ts';
-
-/** Numbers of an input that must be a constant for its op to have a gradient graph. */
-export function constantInput(node: Node, i: number): number[] | undefined {
-  const value = node.inputs[i];
-  if (value === undefined) return undefined;
-  if (value.constant) return numbersOf(value.constant);
-  throw new ServiceError('OP_NOT_DIFFERENTIABLE', {
-    op: node.op,
-    node: nodeLabel(node),
-    why: `its input '${value.name}' decides shapes or places and is not a constant (simplify the model first)`,
-  });
-}
 
 /** y = x;  dx = dy. */
 export const identity: GradientRule = ({ dy: [d] }) => [() => d];
+
+/** y = x in another element type;  dx = dy in that of x. Through integers and booleans no gradient flows. */
+export const cast: GradientRule = ({ x: [x], y: [y], dy: [d], g }) =>
+  isFloating(x) && isFloating(y) ? [() => castLike(g, d, x), null] : [];
 
 /** The same values in another shape: dx has the shape of x. */
 export const reshape: GradientRule = ({ x: [x], dy: [d], g }) => [
@@ -101,55 +92,6 @@ export const slice: GradientRule = ({ node, x: [x], y: [y], dy: [d], g }) => [
   null,
 ];
 
-/** y = x with a border. constant: dx = the inside of dy. edge, reflect, wrap: border places add to the places they copied. */
-export const pad: GradientRule = ({ node, x: [x], dy: [d], g }) => [
-  () => {
-    const shape = shapeOf(x);
-    const pads = constantInput(node, 1)!;
-    const axes = (constantInput(node, 3) ?? range(shape.length)).map((a) =>
-      axisOf(a, shape.length),
-    );
-    const before = shape.map((_, i) => (axes.includes(i) ? pads[axes.indexOf(i)]! : 0));
-    const after = shape.map((_, i) =>
-      axes.includes(i) ? pads[axes.length + axes.indexOf(i)]! : 0,
-    );
-    const mode = stringOf(node, 'mode', 'constant');
-    if (mode === 'constant')
-      return g.pad(
-        d,
-        before.map((p) => -p),
-        after.map((p) => -p),
-      );
-    return shape.reduce((v, size, axis) => {
-      const out = size + before[axis]! + after[axis]!;
-      if (out === size && before[axis] === 0) return v;
-      const matrix = new Float64Array(out * size);
-      for (let o = 0; o < out; o++) matrix[o * size + source(o - before[axis]!, size, mode)] = 1;
-      return applyAlong(g, v, axis, transposed(matrix, out), size);
-    }, d);
-  },
-  null,
-  () => {
-    throw new ServiceError('OP_NOT_DIFFERENTIABLE', {
-      op: node.op,
-      node: nodeLabel(node),
-      why: 'the value of its border would be trained',
-    });
-  },
-  null,
-];
-
-/** Which place of x a place of the padded axis copies. */
-function source(i: number, size: number, mode: string): number {
-  if (i >= 0 && i < size) return i;
-  if (mode === 'edge') return Math.max(0, Math.min(size - 1, i));
-  if (mode === 'wrap') return ((i % size) + size) % size;
-  if (size === 1) return 0;
-  const period = 2 * (size - 1);
-  const k = ((i % period) + period) % period;
-  return k < size ? k : period - k;
-}
-
 /** y = x repeated;  dx = the sum of the repeats. */
 export const tile: GradientRule = ({ node, x: [x], dy: [d], g }) => [
   () => {
@@ -167,6 +109,21 @@ export const tile: GradientRule = ({ node, x: [x], dy: [d], g }) => [
       shape,
     );
   },
+  null,
+];
+
+/** y = x above (or below) the k-th diagonal, zero elsewhere;  dx = the same of dy. */
+export const trilu: GradientRule = ({ node, x: [, k], dy: [d], g }) => [
+  () =>
+    g.op('Trilu', [d, node.inputs[1] && k], shapeOf(d), {
+      upper: { type: 'int', value: intOf(node, 'upper', 1) },
+    }),
+  null,
+];
+
+/** y = x with the first `sequence_lens[b]` steps of each sequence turned round;  dx = dy turned round. */
+export const reverseSequence: GradientRule = ({ node, x: [, lengths], dy: [d], g }) => [
+  () => g.op('ReverseSequence', [d, lengths], shapeOf(d), node.attributes),
   null,
 ];
 
