@@ -33,18 +33,26 @@ export async function loadInput(
   return { data: planes(pixels, preprocess, channels), dims: [1, channels, ...size], geometry };
 }
 
-/** H × W × 3 bytes to channels × H × W numbers. */
+/**
+ * H × W × 3 bytes to channels × H × W numbers.
+ *
+ * @param into where they are written; a new array where there is none
+ */
 export const planes = (
   pixels: Uint8Array,
   preprocess: Preprocess,
   channels: 1 | 3,
+  into?: Float32Array,
 ): Float32Array =>
-  channels === 1 ? grayPlane(pixels, preprocess) : colourPlanes(pixels, preprocess);
+  channels === 1 ? grayPlane(pixels, preprocess, into) : colourPlanes(pixels, preprocess, into);
 
 /** H × W × 3 bytes to 3 × H × W numbers. */
-export function colourPlanes(pixels: Uint8Array, preprocess: Preprocess): Float32Array {
+export function colourPlanes(
+  pixels: Uint8Array,
+  preprocess: Preprocess,
+  data: Float32Array = new Float32Array(pixels.length),
+): Float32Array {
   const area = pixels.length / 3;
-  const data = new Float32Array(pixels.length);
   for (let c = 0; c < 3; c++) {
     const value = valueTable(preprocess, c);
     const from = preprocess.channels === 'rgb' ? c : 2 - c;
@@ -53,11 +61,17 @@ export function colourPlanes(pixels: Uint8Array, preprocess: Preprocess): Float3
   return data;
 }
 
-function grayPlane(pixels: Uint8Array, preprocess: Preprocess): Float32Array {
+function grayPlane(
+  pixels: Uint8Array,
+  preprocess: Preprocess,
+  data: Float32Array = new Float32Array(pixels.length / 3),
+): Float32Array {
   const value = valueTable(preprocess, 0);
-  const gray = (i: number) =>
-    Math.round(0.299 * pixels[i]! + 0.587 * pixels[i + 1]! + 0.114 * pixels[i + 2]!);
-  return Float32Array.from({ length: pixels.length / 3 }, (_, i) => value[gray(3 * i)]!);
+  for (let i = 0; i < data.length; i++) {
+    const gray = 0.299 * pixels[3 * i]! + 0.587 * pixels[3 * i + 1]! + 0.114 * pixels[3 * i + 2]!;
+    data[i] = value[Math.round(gray)]!;
+  }
+  return data;
 }
 
 /** The input value of every byte, for one channel. `mean` and `std` of length 1 hold for all channels. */

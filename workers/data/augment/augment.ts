@@ -19,28 +19,35 @@ export interface Picture {
 /**
  * @param sources one image, or four for a mosaic; the first is the one whose turn it is
  * @param pad     byte where no image is
+ * @param memory  for the pixels: 3 · height · width bytes
  */
 export function augment(
   task: Dataset['task'],
   sources: readonly Source[],
   draw: Draw,
   pad: number,
+  memory?: Uint8Array,
 ): Picture {
   const scene = RECIPES[task].reduce<Scene>(
     (before, name) => AUGMENTATIONS[name](before, draw),
     plainScene(sources, draw.input),
   );
-  return render(scene, pad);
+  return render(scene, pad, memory);
 }
 
 /** Draw a scene whose canvas has come to the input's size. */
-export function render({ tiles, canvas, colours }: Scene, pad: number): Picture {
+export function render(
+  { tiles, canvas, colours }: Scene,
+  pad: number,
+  memory?: Uint8Array,
+): Picture {
   const { width, height } = canvas;
-  const image = { width, height, data: new Uint8Array(width * height * 3).fill(pad) };
+  const data = (memory ?? new Uint8Array(width * height * 3)).fill(pad);
+  const image = { width, height, data };
   for (const { source, place } of tiles) drawImage(image, source.image, place);
-  const data = colours.reduce(shiftColours, image.data as Uint8Array);
+  for (const shift of colours) shiftColours(data, shift);
   const boxes = tiles.flatMap(({ source, place }) =>
     placedBoxes(source.rows, source.image, place, canvas),
   );
-  return { image: { ...image, data }, boxes };
+  return { image, boxes };
 }

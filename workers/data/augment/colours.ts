@@ -25,11 +25,9 @@ export const hsv: Augmentation = (scene, { options, rng }) => {
  *
  * Source: A. R. Smith, Color gamut transform pairs, 1978.
  *
- * @param rgb  R, G, B bytes
- * @returns as many, in a new array
+ * @param rgb R, G, B bytes; changed in place
  */
-export function shiftColours(rgb: Uint8Array, { hue, saturation, value }: ColourShift): Uint8Array {
-  const out = new Uint8Array(rgb.length);
+export function shiftColours(rgb: Uint8Array, { hue, saturation, value }: ColourShift): void {
   const turn = 6 * (hue - Math.floor(hue));
   const bright = table((v) => Math.min(255, v * value));
   const widen = table((v) => (v === 0 ? 0 : (bright[v]! / v) * saturation));
@@ -45,11 +43,10 @@ export function shiftColours(rgb: Uint8Array, { hue, saturation, value }: Colour
     const chroma = Math.min(high, spread * widen[max]!);
     const low = high - chroma + 0.5; // bytes are cut, not rounded
     const h = wrapped(hueOf(r, g, b, max, inverse[spread]!) + turn);
-    out[i] = low + chroma * nearRed(h);
-    out[i + 1] = low + chroma * nearRed(wrapped(h + 4));
-    out[i + 2] = low + chroma * nearRed(wrapped(h + 2));
+    rgb[i] = low + chroma * nearRed(h);
+    rgb[i + 1] = low + chroma * nearRed(wrapped(h + 4));
+    rgb[i + 2] = low + chroma * nearRed(wrapped(h + 2));
   }
-  return out;
 }
 
 /** A value for each byte. */

@@ -29,7 +29,8 @@ export function drawImage(canvas: Image, image: Image, { x, y, window }: Placeme
     const [a, b] = [down.first[i]!, down.second[i]!];
     const upper = rowOf(a, b);
     const lower = a === b ? upper : rowOf(b, a);
-    const [share, rest] = [down.share[i]!, ONE - down.share[i]!];
+    const share = down.share[i]!;
+    const rest = ONE - share;
     const to = ((down.start + i) * canvas.width + across.start) * 3;
     for (let k = 0; k < across.count * 3; k++)
       canvas.data[to + k] = (upper[k]! * rest + lower[k]! * share + HALF) >> (2 * BITS);
@@ -73,8 +74,10 @@ function blendRow(values: Int32Array, image: Image, row: number, across: Taps): 
   const { first, second, share, count } = across;
   const start = row * width * 3;
   for (let i = 0, to = 0; i < count; i++, to += 3) {
-    const [a, b] = [start + first[i]! * 3, start + second[i]! * 3];
-    const [w, rest] = [share[i]!, ONE - share[i]!];
+    const a = start + first[i]! * 3;
+    const b = start + second[i]! * 3;
+    const w = share[i]!;
+    const rest = ONE - w;
     values[to] = data[a]! * rest + data[b]! * w;
     values[to + 1] = data[a + 1]! * rest + data[b + 1]! * w;
     values[to + 2] = data[a + 2]! * rest + data[b + 2]! * w;

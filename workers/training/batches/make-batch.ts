@@ -24,11 +24,15 @@ export class BatchMaker {
   readonly #plan: BatchPlan;
   readonly #schedule: Schedule;
   readonly #sources: Sources;
+  /** Pixels of the picture in the making, and of the one that is mixed into it. */
+  readonly #memory: readonly [Uint8Array, Uint8Array];
 
   constructor(plan: BatchPlan) {
     this.#plan = plan;
     this.#schedule = new Schedule({ ...plan, images: plan.samples.length });
     this.#sources = new Sources(plan);
+    const [height, width] = plan.input.size;
+    this.#memory = [new Uint8Array(3 * height * width), new Uint8Array(3 * height * width)];
   }
 
   /**
@@ -45,17 +49,18 @@ export class BatchMaker {
     for (let place = 0; place < batch; place++) {
       const one = await this.#shown(step, place);
       shown.push(one);
-      images.set(this.#tensor(one.image.data), place * each);
+      this.#write(one.image.data, images.subarray(place * each, (place + 1) * each));
     }
     const dims = layout === 'NCHW' ? [batch, channels, ...size] : [batch, ...size, channels];
     const ids = shown.map((one) => one.name);
     return { images, dims, labels: stackLabels(this.#plan.labels, shown), ids };
   }
 
-  #tensor(pixels: Uint8Array): Float32Array {
+  #write(pixels: Uint8Array, into: Float32Array): void {
     const { preprocess, input } = this.#plan;
-    const values = planes(pixels, preprocess, input.channels);
-    return input.layout === 'NCHW' ? values : interleaved(values, input.channels);
+    const { channels, layout } = input;
+    if (layout === 'NCHW') planes(pixels, preprocess, channels, into);
+    else into.set(interleaved(planes(pixels, preprocess, channels), channels));
   }
 
   async #shown(step: number, place: number): Promise<Shown> {
@@ -64,10 +69,11 @@ export class BatchMaker {
     if (options === false) return this.#plain(this.#schedule.pick(step, place, 0, rng)[0]!);
     if (this.#plan.task !== 'classify') return this.#scene(step, place, options, rng);
     const [first, second] = this.#schedule.pick(step, place, 1, rng) as [number, number];
-    const shown = await this.#augmented([first], options, rng);
+    const [memory, spare] = this.#memory;
+    const shown = await this.#augmented([first], options, rng, memory);
     if (options.mixup === 0) return shown;
     const lambda = drawLambda(rng, options.mixup);
-    const other = await this.#augmented([second], options, rng);
+    const other = await this.#augmented([second], options, rng, spare);
     mix(shown.image.data, other.image.data, lambda);
     mix(shown.target, other.target, lambda);
     return shown;
@@ -76,19 +82,21 @@ export class BatchMaker {
   #scene(step: number, place: number, options: AugmentOptions, rng: Random): Promise<Shown> {
     const closed = step >= this.#plan.totalSteps * (1 - options.closeMosaic);
     const joined = rng.uniform() < options.mosaic && !closed;
-    return this.#augmented(this.#schedule.pick(step, place, joined ? 3 : 0, rng), options, rng);
+    const indices = this.#schedule.pick(step, place, joined ? 3 : 0, rng);
+    return this.#augmented(indices, options, rng, this.#memory[0]);
   }
 
   async #augmented(
     indices: readonly number[],
     options: AugmentOptions,
     rng: Random,
+    memory: Uint8Array,
   ): Promise<Shown> {
     const { task, preprocess, input } = this.#plan;
     const sources = await Promise.all(indices.map((index) => this.#sources.get(index)));
     const [height, width] = input.size;
     const draw = { options, rng, input: { width, height } };
-    const picture = augment(task, sources, draw, Math.round(preprocess.pad));
+    const picture = augment(task, sources, draw, Math.round(preprocess.pad), memory);
     return { ...picture, ...this.#told(indices[0]!) };
   }
 

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 
-import { shiftColours } from '../../../../workers/data/augment/colours.ts';
+import { type ColourShift, shiftColours } from '../../../../workers/data/augment/colours.ts';
+
+function shifted(rgb: Uint8Array, shift: ColourShift): Uint8Array {
+  const copy = Uint8Array.from(rgb);
+  shiftColours(copy, shift);
+  return copy;
+}
 
 const NONE = { hue: 0, saturation: 1, value: 1 };
 
@@ -13,7 +19,7 @@ const grid = (steps: number): Uint8Array => {
 };
 
 test('no shift changes no colour', () => {
-  expect(shiftColours(grid(18), NONE)).toEqual(grid(18));
+  expect(shifted(grid(18), NONE)).toEqual(grid(18));
 });
 
 test.each([
@@ -30,12 +36,12 @@ test.each([
   ['saturation ends at 1', { saturation: 3 }, [200, 100, 50], [200, 67, 0]],
   ['black stays black', { hue: 0.2, saturation: 1.5, value: 1.4 }, [0, 0, 0], [0, 0, 0]],
 ])('%s', (_, shift, from, to) => {
-  expect([...shiftColours(Uint8Array.from(from), { ...NONE, ...shift })]).toEqual(to);
+  expect([...shifted(Uint8Array.from(from), { ...NONE, ...shift })]).toEqual(to);
 });
 
 test('six turns of a sixth come back to where they began', () => {
   const pure = Uint8Array.from([250, 10, 10, 10, 130, 250, 250, 250, 10]);
   let turned: Uint8Array = pure;
-  for (let i = 0; i < 6; i++) turned = shiftColours(turned, { ...NONE, hue: 1 / 6 });
+  for (let i = 0; i < 6; i++) turned = shifted(turned, { ...NONE, hue: 1 / 6 });
   expect(turned).toEqual(pure);
 });
