@@ -7,7 +7,13 @@ import { ownVersion } from '../src/version.ts';
 
 export async function openApiDocument(stages: StageDocument): Promise<object> {
   const unused = { stages, closing: new AbortController().signal } as Collaborators;
-  const options = { apiKeys: [], anyHost: false, rateLimit: 1, version: ownVersion() };
+  const options = {
+    apiKeys: [],
+    operators: [],
+    anyHost: false,
+    rateLimit: 1,
+    version: ownVersion(),
+  };
   const app = await buildApp(unused, options);
   const document = app.swagger();
   await app.close();

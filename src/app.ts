@@ -4,6 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 
 import { ServiceError } from './contract/errors.ts';
+import { installAudit } from './plugins/audit.ts';
 import { installAuth, type TenantKey } from './plugins/auth.ts';
 import { installJson } from './plugins/bodies.ts';
 import { malformedHttp } from './plugins/client-errors.ts';
@@ -23,6 +24,7 @@ import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
 import { stageRoutes } from './routes/stages.ts';
 import { submitRoutes } from './routes/submit.ts';
@@ -32,6 +34,8 @@ import { workerRoutes } from './routes/workers.ts';
 export interface AppOptions {
   /** Empty: the server is for this machine only. */
   readonly apiKeys: readonly TenantKey[];
+  /** Tenants that may do what concerns all of them. */
+  readonly operators: readonly string[];
   /** Without keys: reachable under other names than localhost all the same. */
   readonly anyHost: boolean;
   /** Requests per tenant and minute. */
@@ -51,6 +55,7 @@ const V1 = [
   webhookRoutes,
   deliveryRoutes,
   workerRoutes,
+  keyRoutes,
 ];
 
 export async function buildApp(deps: Collaborators, options: AppOptions) {
@@ -73,11 +78,17 @@ export async function buildApp(deps: Collaborators, options: AppOptions) {
   });
   if (options.apiKeys.length === 0) installSameMachineOnly(app, options.anyHost);
   await installRateLimit(app, options.rateLimit);
-  installAuth(app, options.apiKeys);
+  installAuth(app, {
+    keys: options.apiKeys,
+    operators: options.operators,
+    identify: (token) => deps.keys.identify(token),
+  });
+  installAudit(app, { add: (tenant, entry) => deps.audit.add(tenant, entry) });
   installErrorHandlers(app);
   const metrics = installMetrics(app, () => deps.service.queue.depth());
   await installOpenApi(app, options);
-  for (const routes of V1) await app.register(routes, { ...deps, prefix: '/v1' });
+  const withoutKeys = options.apiKeys.length === 0;
+  for (const routes of V1) await app.register(routes, { ...deps, withoutKeys, prefix: '/v1' });
   await app.register(healthRoutes, { ...deps, metrics });
   await app.register(docsRoutes);
   await app.ready();

@@ -129,6 +129,10 @@ export const VARIABLES = {
   REDIS_URL: redisUrl,
   LATHE_REDIS_PREFIX: text('lathe', 'First part of every Redis key.'),
   LATHE_API_KEYS: apiKeys,
+  LATHE_OPERATORS: text(
+    '',
+    'Tenants, comma-separated, whose admin keys may pause workers; without it, the only tenant.',
+  ),
   LATHE_INSECURE: flag('1: listen on other addresses than loopback without keys.'),
   LATHE_ALLOW_PRIVATE_TARGETS: flag('1: webhooks may go to loopback and private addresses.'),
   LATHE_SECRET_KEY: text(
@@ -189,6 +193,8 @@ export interface Config {
   readonly redisUrl: string;
   readonly redisPrefix: string;
   readonly apiKeys: readonly ApiKey[];
+  /** Tenants that may do what concerns all of them. */
+  readonly operators: readonly string[];
   readonly insecure: boolean;
   readonly allowPrivateTargets: boolean;
   readonly secretKey: string;
@@ -241,6 +247,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     redisUrl: values.REDIS_URL,
     redisPrefix: values.LATHE_REDIS_PREFIX,
     apiKeys: values.LATHE_API_KEYS,
+    operators: operatorsOf(values),
     insecure: values.LATHE_INSECURE,
     allowPrivateTargets: values.LATHE_ALLOW_PRIVATE_TARGETS,
     secretKey: values.LATHE_SECRET_KEY,
@@ -266,6 +273,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     warnings: strangers(env),
   };
   return Object.freeze(config);
+}
+
+/** Those that are named; where nobody is and there is one tenant only, that one. */
+function operatorsOf({ LATHE_OPERATORS, LATHE_API_KEYS }: Values): readonly string[] {
+  const named = LATHE_OPERATORS.split(',').map((name) => name.trim());
+  const tenants = [...new Set(LATHE_API_KEYS.map(({ name }) => name))];
+  const given = named.filter((name) => name !== '');
+  return given.length === 0 && tenants.length === 1 ? tenants : given;
 }
 
 function parseAll(env: Readonly<Record<string, string | undefined>>): Values {

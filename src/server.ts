@@ -24,6 +24,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const services = await openServices(config, log, closing.signal);
   const app = await buildApp(services.collaborators, {
     apiKeys: config.apiKeys,
+    operators: config.operators,
     anyHost: config.insecure,
     rateLimit: config.rateLimit,
     version: ownVersion(),

@@ -9,10 +9,12 @@ import { readStageDocument } from './contract/stage-document.ts';
 import { Inspector } from './inspection/inspector.ts';
 import { BullJobQueue, everySoOften } from './queue/bullmq.ts';
 import { JobService } from './queue/job-service.ts';
+import { Audit } from './records/audit.ts';
 import { Datasets } from './records/datasets.ts';
 import { JobEvents } from './records/events.ts';
 import { TERMINAL } from './records/job-record.ts';
 import { Jobs } from './records/jobs.ts';
+import { Keys } from './records/keys.ts';
 import { Models } from './records/models.ts';
 import { Purges } from './records/purges.ts';
 import { connectRedis } from './records/redis.ts';
@@ -108,6 +110,8 @@ export async function openServices(
         freeBytes: config.minFreeBytes,
       },
       workers,
+      keys: new Keys(redis, prefix),
+      audit: new Audit(redis, prefix),
       pingRedis: () => redis.ping(),
     },
     async close() {

@@ -23,4 +23,5 @@ function uuid7(now: number): string {
 }
 
 export const newJobId = (now = Date.now()): string => `job_${uuid7(now)}`;
+export const newKeyId = (now = Date.now()): string => `key_${uuid7(now)}`;
 export const newWebhookId = (now = Date.now()): string => `wh_${uuid7(now)}`;

@@ -4,9 +4,11 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import { Type } from 'typebox';
 
+import { AuditEntry } from '../contract/audit.ts';
 import { DatasetInfo, ModelInfo } from '../contract/inspection.ts';
 import { WEBHOOK_EVENTS } from '../contract/job.ts';
 import { JobView } from '../contract/job-view.ts';
+import { KeyView } from '../contract/key.ts';
 import { Problem } from '../contract/problem.ts';
 import { DeliveryView, TEST_EVENT, WebhookView } from '../contract/webhook.ts';
 import { WorkerView } from '../contract/worker.ts';
@@ -21,6 +23,8 @@ const COMPONENTS = [
   WebhookView,
   DeliveryView,
   WorkerView,
+  KeyView,
+  AuditEntry,
   { ...Type.Object({ ...ModelInfo.properties, createdAt: created }), $id: 'Model' },
   { ...Type.Object({ ...DatasetInfo.properties, name, createdAt: created }), $id: 'Dataset' },
 ];
@@ -32,6 +36,7 @@ const TAGS = {
   artifacts: 'What jobs have made.',
   stages: 'What jobs consist of.',
   webhooks: 'Signed calls when something happens to a job (Standard Webhooks 1.0).',
+  keys: 'API keys of a tenant, and what was done with them.',
   operations: 'Health and figures.',
 };
 
@@ -56,7 +61,11 @@ export async function installOpenApi(app: FastifyInstance, { version }: ApiInfo)
       security: [{ bearer: [] }, { apiKey: [] }, {}],
       components: {
         securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', description: 'A key of LATHE_API_KEYS.' },
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'A key of LATHE_API_KEYS, or one of POST /v1/keys.',
+          },
           apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
         },
       },

@@ -4,8 +4,10 @@ import type { JobSpec } from '../contract/job.ts';
 import type { StageDocument } from '../contract/stage-document.ts';
 import type { Inspector } from '../inspection/inspector.ts';
 import type { JobService } from '../queue/job-service.ts';
+import type { Audit } from '../records/audit.ts';
 import type { Datasets } from '../records/datasets.ts';
 import type { JobEvents } from '../records/events.ts';
+import type { Keys } from '../records/keys.ts';
 import type { Models } from '../records/models.ts';
 import type { Workers } from '../records/workers.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
@@ -34,6 +36,8 @@ export interface Collaborators {
   readonly webhooks: Webhooks;
   readonly limits: Limits;
   readonly workers: Workers;
+  readonly keys: Keys;
+  readonly audit: Audit;
   /** Throws where Redis does not answer. */
   readonly pingRedis: () => Promise<unknown>;
   /** A job is to be forgotten as soon as it has ended, with its files. */

@@ -21,10 +21,12 @@ export const deliveryRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (
 ) => {
   installIgnoredBodies(app);
   const tags = ['webhooks'];
+  const config = { scope: 'admin' } as const;
 
   app.post(
     '/webhooks/:id/test',
     {
+      config,
       schema: {
         operationId: 'testWebhook',
         summary: 'Send a test event to an endpoint',
@@ -86,6 +88,7 @@ export const deliveryRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (
   app.post(
     '/webhooks/:id/deliveries/:delivery/redeliver',
     {
+      config,
       schema: {
         operationId: 'redeliver',
         summary: 'Send a message again',

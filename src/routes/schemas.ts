@@ -70,6 +70,7 @@ const ALWAYS: readonly ErrorCode[] = [
   'REQUEST_INVALID',
   'UNAUTHORIZED',
   'FORBIDDEN',
+  'SCOPE_MISSING',
   'RATE_LIMITED',
   'INTERNAL',
   'REDIS_UNAVAILABLE',

@@ -23,10 +23,12 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (
 ) => {
   installIgnoredBodies(app);
   const tags = ['webhooks'];
+  const config = { scope: 'admin' } as const;
 
   app.post(
     '/webhooks',
     {
+      config,
       schema: {
         operationId: 'createWebhook',
         summary: 'Register an endpoint that hears of every job',
@@ -80,6 +82,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (
   app.patch(
     '/webhooks/:id',
     {
+      config,
       schema: {
         operationId: 'changeWebhook',
         summary: 'Change an endpoint, disable or enable it',
@@ -99,6 +102,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (
   app.delete(
     '/webhooks/:id',
     {
+      config,
       schema: {
         operationId: 'deleteWebhook',
         summary: 'Delete an endpoint and its delivery log',
@@ -116,6 +120,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (
   app.post(
     '/webhooks/:id/rotate',
     {
+      config,
       schema: {
         operationId: 'rotateWebhookSecret',
         summary: 'Give an endpoint a new signing secret',
@@ -134,6 +139,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (
   app.get(
     '/webhooks/secret',
     {
+      config,
       schema: {
         operationId: 'getWebhookSecret',
         summary: 'The key that signs the webhooks of your job specs',
@@ -152,6 +158,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (
   app.post(
     '/webhooks/secret/rotate',
     {
+      config,
       schema: {
         operationId: 'rotateSigningSecret',
         summary: 'Replace the key that signs the webhooks of your job specs',

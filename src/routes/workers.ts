@@ -40,6 +40,7 @@ export const workerRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app
     app.post(
       `/workers/:id/${verb}`,
       {
+        config: { scope: 'operator' },
         schema: {
           operationId: `${verb}Worker`,
           summary,

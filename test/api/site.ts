@@ -30,6 +30,7 @@ export async function openSite(env: Readonly<Record<string, string>> = {}) {
   const services = await openServices(config, log, closing.signal);
   const app = await buildApp(services.collaborators, {
     apiKeys: config.apiKeys,
+    operators: config.operators,
     anyHost: config.insecure,
     rateLimit: config.rateLimit,
     version: '0.0.0',

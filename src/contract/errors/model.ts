@@ -61,6 +61,11 @@ export const MODEL_ERRORS = {
     message: (p: { task: string; why: string }) =>
       `The model does not fit the task '${p.task}': ${p.why}.`,
   },
+  MODEL_NOT_TRAINABLE: {
+    status: 422,
+    retry: false,
+    message: (p: { why: string }) => `The model cannot be trained: ${p.why}.`,
+  },
   LOSS_DOES_NOT_FIT: {
     status: 422,
     retry: false,

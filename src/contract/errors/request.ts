@@ -45,6 +45,12 @@ export const REQUEST_ERRORS = {
     retry: false,
     message: (p: { why: string }) => `The request is refused: ${p.why}.`,
   },
+  SCOPE_MISSING: {
+    status: 403,
+    retry: false,
+    message: (p: { needed: string; has: string }) =>
+      `The request needs a key with the scope '${p.needed}'; this one has ${p.has}.`,
+  },
   NOT_FOUND: {
     status: 404,
     retry: false,
@@ -66,6 +72,17 @@ export const REQUEST_ERRORS = {
     status: 404,
     retry: false,
     message: (p: { id: string }) => `There is no job '${p.id}'.`,
+  },
+  KEY_NOT_FOUND: {
+    status: 404,
+    retry: false,
+    message: (p: { id: string }) => `There is no API key '${p.id}'.`,
+  },
+  TOO_MANY_KEYS: {
+    status: 409,
+    retry: false,
+    message: (p: { limit: number }) =>
+      `There are ${p.limit} API keys already, the most that a tenant may have: revoke one first.`,
   },
   WORKER_NOT_FOUND: {
     status: 404,
