@@ -1,8 +1,9 @@
 /** @file The driver of reverse-mode differentiation. No op is known here by name. */
 
 import { GraphBuilder } from '../onnx/builder.ts';
-import type { Graph, Node, Value } from '../onnx/graph.ts';
+import type { Graph, Value } from '../onnx/graph.ts';
 import { shapeOf } from '../onnx/static-shapes.ts';
+import { pathsBetween } from './paths.ts';
 import { gradientRule } from './registry.ts';
 import type { Operands } from './rule.ts';
 import { sumTo } from './sum-to.ts';
@@ -42,10 +43,10 @@ export function backward(
   wrt: readonly Value[],
   { g = new GraphBuilder(graph), stop = new Set() }: BackwardOptions = {},
 ): Value[] {
-  const forward = [...graph.nodes];
-  const wanted = dependents(forward, wrt, stop);
-  const path = forward.filter((node) => reaches(node, wanted));
-  const rules = new Map(onPath(path, seeds).map((node) => [node, gradientRule(node)]));
+  const ends = seeds.map((s) => s.value);
+  const { wanted, nodes } = pathsBetween(graph.nodes, wrt, ends, stop);
+  // Unknown ops fail before any is differentiated.
+  const rules = new Map(nodes.map((node) => [node, gradientRule(node)]));
 
   const grads = new Map<Value, Value>();
   const meet = (x: Value, dx: Value) => {
@@ -73,31 +74,4 @@ export function backward(
     }
   }
   return wrt.map((x) => grads.get(x) ?? g.zeros(shapeOf(x), x));
-}
-
-const reaches = (node: Node, values: ReadonlySet<Value>) =>
-  node.inputs.some((x) => x !== undefined && values.has(x));
-
-/** `roots` and every value computed from them, other than by way of `stop`. */
-function dependents(
-  nodes: readonly Node[],
-  roots: readonly Value[],
-  stop: ReadonlySet<Value>,
-): Set<Value> {
-  const found = new Set(roots);
-  for (const node of nodes) {
-    if (!reaches(node, found)) continue;
-    for (const y of node.outputs) if (y && !stop.has(y)) found.add(y);
-  }
-  return found;
-}
-
-/** The nodes from which a seed can be reached, last first: unknown ops fail before any is differentiated. */
-function onPath(nodes: readonly Node[], seeds: readonly Seed[]): Node[] {
-  const needed = new Set(seeds.map((s) => s.value));
-  return nodes.toReversed().filter((node) => {
-    const hit = node.outputs.some((y) => y !== undefined && needed.has(y));
-    if (hit) for (const x of node.inputs) if (x) needed.add(x);
-    return hit;
-  });
 }
