@@ -4,6 +4,7 @@ import { type Window, windowOf } from '../../autodiff/rules/convolution.ts';
 import { floatOf, intOf } from '../../onnx/attributes.ts';
 import type { Node, Value } from '../../onnx/graph.ts';
 import { shapeOf, sizeOf } from '../../onnx/static-shapes.ts';
+import { isTrained } from '../../onnx/trained.ts';
 import type { GraphIndex } from '../../onnx/uses.ts';
 import { floatsOf } from '../../onnx/values.ts';
 
@@ -38,9 +39,9 @@ export interface BiasPlace {
   readonly value: Value | undefined;
 }
 
-/** @returns undefined for what least squares cannot rebuild: other ops, two activations, batches of weights, shared constants */
+/** @returns undefined for what least squares cannot rebuild: other ops, weights that nobody trained, two activations, batches of weights, shared constants */
 export function layerOf(node: Node, index: GraphIndex): Layer | undefined {
-  if (node.domain !== '' || !node.outputs[0]) return undefined;
+  if (!node.outputs[0] || !isTrained(node)) return undefined;
   const layer =
     node.op === 'Conv'
       ? convLayer(node)

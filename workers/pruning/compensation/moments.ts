@@ -112,7 +112,11 @@ const double = (data: Float64Array<ArrayBuffer>, dims: readonly number[]): Feed 
 
 /** Moments of both sets of samples together. */
 export function added(a: Moments, b: Moments): Moments {
-  const plus = (x: Float64Array, y: Float64Array) => Float64Array.from(x, (v, i) => v + y[i]!);
+  const plus = (x: Float64Array, y: Float64Array) => {
+    const sum = x.slice();
+    for (let i = 0; i < sum.length; i++) sum[i]! += y[i]!;
+    return sum as Float64Array<ArrayBuffer>;
+  };
   return {
     ...a,
     inputs: plus(a.inputs, b.inputs),

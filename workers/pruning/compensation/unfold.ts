@@ -12,15 +12,16 @@ import type { Layer } from './layer.ts';
 export const positionsOf = ({ output, outputAxis }: Layer): number =>
   sizeOf(shapeOf(output)) / shapeOf(output)[outputAxis]!;
 
-/** `count` of `total` positions, each at most once. */
+/** `count` of `total` positions, each at most once, rising. */
 export function samplePositions(total: number, count: number, rng: Random): number[] {
-  const all = range(total);
-  if (count >= total) return all;
-  for (let i = 0; i < count; i++) {
-    const j = i + rng.below(total - i);
-    [all[i], all[j]] = [all[j]!, all[i]!];
+  if (count >= total) return range(total);
+  // Floyd's algorithm: no list of all positions.
+  const chosen = new Set<number>();
+  for (let last = total - count; last < total; last++) {
+    const drawn = rng.below(last + 1);
+    chosen.add(chosen.has(drawn) ? last : drawn);
   }
-  return all.slice(0, count);
+  return [...chosen].sort((a, b) => a - b);
 }
 
 /** A new input for `count` indices. */
