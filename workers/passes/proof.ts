@@ -146,7 +146,7 @@ const COMPUTING =
   /^(Conv|ConvTranspose|Gemm|MatMul|Add|Sub|Mul|Div|PRelu|(Batch|Instance|Layer|Group|RMS)Normalization)$/;
 
 /** A copy whose float32 weights are each off by about a unit in the last place. */
-function roundedWeights(model: Model): Model {
+export function roundedWeights(model: Model): Model {
   const copy = cloneModel(model);
   const rng = random(1);
   const index = new GraphIndex(copy.graph);
