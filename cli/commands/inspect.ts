@@ -11,7 +11,8 @@ import type { CliCommand } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 
 export const inspect: CliCommand = {
-  summary: 'what a model is: params, MACs, bytes, ops, detected head, what can be quantized',
+  summary:
+    'what a model is: params, MACs, bytes, ops, detected head, what can be quantized and trained',
   arguments: '<model>',
   async run([file], _, io) {
     const { bytes, id } = await loadModel(file!);
@@ -44,8 +45,14 @@ function text(info: FullModelInfo): string {
     ['MACs', info.macs === null ? 'unknown: the input has dynamic axes' : format.count(info.macs)],
     ['opset', `${info.opset} (IR ${info.irVersion}, ${info.producer || 'unnamed producer'})`],
     ['quantized', info.quantized ?? `no; ${info.quantizable} weights can be`],
+    ['training', training(info)],
     ['ops', ops],
     ...info.warnings.map((w) => ['warning', w]),
   ];
   return lines.map(([name, value]) => `${name!.padEnd(11)} ${value}`).join('\n');
+}
+
+function training({ training }: FullModelInfo): string {
+  if (!training.trainable) return `no: ${training.why}`;
+  return `yes; ${training.weights} tensors with ${format.count(training.elements)} numbers`;
 }

@@ -15,6 +15,28 @@ export const Port = Type.Object({
 });
 export type Port = Static<typeof Port>;
 
+export const Obstacle = Type.Object({
+  name: Type.String({ description: 'Name of the node, else its op and what it makes.' }),
+  op: Type.String(),
+  why: Type.String(),
+});
+export type Obstacle = Static<typeof Obstacle>;
+
+/** Whether the weights can be trained in the graph. */
+export const Trainability = Type.Union([
+  Type.Object({
+    trainable: Type.Literal(true),
+    weights: Type.Integer({ description: 'Weight tensors that a gradient reaches.' }),
+    elements: Type.Integer({ description: 'Numbers in them.' }),
+  }),
+  Type.Object({
+    trainable: Type.Literal(false),
+    why: Type.String(),
+    nodes: Type.Array(Obstacle, { description: 'What stands in the way.' }),
+  }),
+]);
+export type Trainability = Static<typeof Trainability>;
+
 export const ModelInfo = Type.Object(
   {
     id: DigestSchema,
@@ -27,6 +49,7 @@ export const ModelInfo = Type.Object(
     macs: Type.Union([Type.Integer(), Type.Null()], {
       description: 'Multiply-accumulates at batch 1; null where shapes are unknown.',
     }),
+    training: Type.Optional(Trainability),
     ops: Type.Record(Type.String(), Type.Integer(), { description: 'Nodes per op type.' }),
     warnings: Type.Array(Type.String()),
   },

@@ -1,7 +1,7 @@
 /** @file What a model file is, before anybody works on it. */
 
 import { ServiceError } from '../../src/contract/errors.ts';
-import type { ModelInfo } from '../../src/contract/inspection.ts';
+import type { ModelInfo, Trainability } from '../../src/contract/inspection.ts';
 import { digestOf } from '../data/load-model.ts';
 import { checkModel } from '../onnx/check.ts';
 import { countMacs, countParams } from '../onnx/cost.ts';
@@ -11,9 +11,11 @@ import { weightIndex } from '../onnx/trained.ts';
 import { quantizedForm } from '../quantization/eligibility.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
 import { bindTask } from '../tasks/registry.ts';
+import { trainability } from '../training/trainable.ts';
 
 /** ModelInfo of the contract, and what people ask next. */
 export type FullModelInfo = ModelInfo & {
+  readonly training: Trainability;
   readonly head: string;
   readonly classes: readonly string[] | null;
   readonly preprocess: object;
@@ -41,6 +43,7 @@ export async function inspectModel(bytes: Uint8Array, name?: string): Promise<Fu
   const binding = bindTask(model);
   const ops = countOps(model.graph);
   const inputs = ports(model.graph.inputs.filter((v) => !v.constant));
+  const training = await trainability(model);
   await inferTypes(model);
   const macs = Math.round(countMacs(model));
   const quantized = quantizedForm(model.graph) ?? null;
@@ -54,6 +57,7 @@ export async function inspectModel(bytes: Uint8Array, name?: string): Promise<Fu
     outputs: ports(model.graph.outputs),
     params: countParams(model),
     macs: dynamic ? null : macs,
+    training,
     ops,
     head: binding.description,
     classes: binding.classes ?? null,
