@@ -11,6 +11,9 @@ export const jobFiles = (folder: string) => ({
   /** @param name `NN-<stage>` */
   stageModel: (name: string) => join(folder, 'stages', `${name}.onnx`),
   checkpoint: (name: string) => join(folder, 'stages', `${name}.json`),
+  /** What an unfinished stage leaves for the next attempt. @param key stage key: another spec finds nothing here */
+  unfinished: (key: string) => join(folder, 'unfinished', key),
+  allUnfinished: join(folder, 'unfinished'),
   /** Of the stage at work; gone when it ends. */
   scratch: join(folder, 'scratch'),
 });

@@ -51,9 +51,10 @@ export async function runStage(
     metrics.push(record);
     job.metric(record);
   };
-  const outcome = await runAnew(planned, input, { ...job, metric }, reference);
+  const outcome = await runAnew(planned, input, key, { ...job, metric }, reference);
   const checkpoint = { key, report: outcome.report, metrics };
   await keepCheckpoint(job.folder, planned.name, { checkpoint, model: outcome.file });
+  await rm(jobFiles(job.folder).allUnfinished, { recursive: true, force: true });
   return outcome;
 }
 
@@ -82,13 +83,14 @@ function resumed({ checkpoint, model }: FinishedStage, job: Job): StageOutcome {
 async function runAnew(
   planned: PlannedStage,
   input: ModelFile,
+  key: string,
   job: Job,
   reference: Evaluations,
 ): Promise<StageOutcome> {
   const warnings: string[] = [];
   const started = performance.now();
   const peak = watchPeakRss();
-  const { model, details } = await work(planned, input, warnings, job);
+  const { model, details } = await work(planned, input, key, warnings, job);
   const file = encodeWith(model, provenance(planned, job));
   const peakRssBytes = peak();
   const seconds = Math.round(performance.now() - started) / 1000;
@@ -121,18 +123,21 @@ function provenance({ index }: PlannedStage, { source, binding, plan }: Job): Pr
 async function work(
   { index, stage, options }: PlannedStage,
   input: ModelFile,
+  key: string,
   warnings: string[],
   job: Job,
 ): Promise<StageResult> {
-  const scratch = jobFiles(job.folder).scratch;
+  const { scratch, unfinished } = jobFiles(job.folder);
+  const kept = unfinished(fileNameOf(key));
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
+  await mkdir(kept, { recursive: true });
   job.emit({ type: 'stage', index, stage: stage.name, status: 'running' });
   const tell = job.progress.next(stage.name);
   try {
     stage.prepare?.(input.read(), options);
     const task = rebound(input.read(), job.binding);
-    const ctx = contextOf(job, task, scratch, tell, warnings);
+    const ctx = contextOf(job, task, { scratch, kept }, tell, warnings);
     const result = await stage.run(input.read(), options, ctx);
     job.measuring.signal.throwIfAborted();
     checkModel(result.model);
@@ -143,10 +148,12 @@ async function work(
   }
 }
 
+const fileNameOf = (key: string) => key.replace(/[^\w-]/g, '_');
+
 function contextOf(
   { seed, measuring, emit, metric }: Job,
   task: TaskBinding,
-  scratch: string,
+  folders: Pick<RunContext, 'scratch' | 'kept'>,
   tell: Tell,
   warnings: string[],
 ): RunContext {
@@ -160,7 +167,7 @@ function contextOf(
     dataset,
     task,
     preprocess: task.preprocess,
-    scratch,
+    ...folders,
     progress: (done, doing) => tell(done, doing),
     warn(message) {
       warnings.push(message);

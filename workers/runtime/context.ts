@@ -19,6 +19,8 @@ export interface RunContext {
   readonly preprocess: Preprocess;
   /** An empty folder for this stage's scratch files; deleted afterwards. */
   readonly scratch: string;
+  /** A folder for what a second attempt of this stage, after a crash, goes on from; undefined: there is none. */
+  readonly kept?: string | undefined;
   /** @param done share of this stage, 0…1 @param doing a few words for people */
   progress(done: number, doing: string): void;
   /** A warning for the report and the log. */

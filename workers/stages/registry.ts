@@ -1,10 +1,12 @@
 /** @file The stages, one line each. `npm run openapi` publishes their options. */
 
+import { finetune } from './finetune.ts';
 import { quantize } from './quantize.ts';
 import { simplify } from './simplify.ts';
 import type { Stage } from './stage.ts';
 
 export const STAGES = {
   simplify,
+  finetune,
   quantize,
 } as const satisfies Record<string, Stage>;

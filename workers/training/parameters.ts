@@ -43,7 +43,8 @@ export function findParameters(graph: Graph, freeze: Freeze = []): Parameter[] {
     if (typeof freeze === 'number' && depth <= freeze) continue;
     for (const p of mine) {
       const { constant } = p.value;
-      if (constant?.dtype !== 'float32' || !initializers.has(p.value) || found.has(p.value)) continue;
+      if (constant?.dtype !== 'float32' || !initializers.has(p.value) || found.has(p.value))
+        continue;
       if (typeof freeze !== 'number' && isNamed(freeze, p)) continue;
       found.set(p.value, { ...p, initial: constant });
     }
@@ -74,7 +75,10 @@ function addedAfter(node: Node, index: GraphIndex): Value | undefined {
   return other?.constant && other.constant.dims.length === 1 ? other : undefined;
 }
 
-function isNamed(patterns: readonly string[], { value, node }: Omit<Parameter, 'initial'>): boolean {
+function isNamed(
+  patterns: readonly string[],
+  { value, node }: Omit<Parameter, 'initial'>,
+): boolean {
   return patterns.some((p) => matches(p, value.name) || matches(p, node.name));
 }
 

@@ -6,6 +6,8 @@ import type { Model, Node } from '../onnx/graph.ts';
 import { Value } from '../onnx/graph.ts';
 import { shapeOf, sizeOf } from '../onnx/static-shapes.ts';
 import { GraphIndex } from '../onnx/uses.ts';
+import { floatsOf } from '../onnx/values.ts';
+import { useBatchStatistics } from './batch-norm.ts';
 import { lossContext } from './losses/context.ts';
 import type { BoundLoss, BuiltLoss } from './losses/loss.ts';
 import type { Optimizer, OptimizerOptions } from './optimizers/optimizer.ts';
@@ -22,6 +24,8 @@ export interface TrainGraphOptions {
   readonly ema: boolean;
   /** Runs whose gradients are averaged for one update. */
   readonly accumulate: number;
+  /** BatchNormalization by the statistics of the batch, with running updates of its own; false: as at inference. */
+  readonly batchStatistics: boolean;
 }
 
 /** Parameters that are updated alike, side by side in one vector. */
@@ -32,12 +36,15 @@ export interface Group {
   readonly decay: number;
 }
 
-/** A vector that goes in and comes out every step. */
+/** A tensor that goes in and comes out every step. */
 export interface StateTensor {
-  readonly kind: 'weights' | 'optimizer' | 'ema' | 'gradient';
-  readonly group: Group;
+  readonly kind: 'weights' | 'optimizer' | 'ema' | 'gradient' | 'statistics';
   readonly input: string;
   readonly output: string;
+  readonly dims: readonly number[];
+  readonly initial: Float32Array<ArrayBuffer>;
+  /** Initializers of the model that it holds, side by side. */
+  readonly parts: readonly { readonly name: string; readonly size: number }[];
 }
 
 export interface TrainGraph {
@@ -46,7 +53,11 @@ export interface TrainGraph {
   readonly states: readonly StateTensor[];
   readonly loss: BuiltLoss;
   /** Output names of scalars. */
-  readonly outputs: { readonly total: string; readonly norm: string; readonly parts: Readonly<Record<string, string>> };
+  readonly outputs: {
+    readonly total: string;
+    readonly norm: string;
+    readonly parts: Readonly<Record<string, string>>;
+  };
 }
 
 /** Names of scalar inputs that are always there. */
@@ -72,6 +83,7 @@ export function buildTrainGraph(
     graph.inputs.push(value);
     return value;
   };
+  const statistics = options.batchStatistics ? useBatchStatistics(g) : [];
   const groups = groupsOf(parameters, options.decay);
   const weights = groups.map((group) => {
     const flat = input(`weights/${group.name}`, [group.size]);
@@ -99,9 +111,29 @@ export function buildTrainGraph(
   const states: StateTensor[] = [];
   const outputs: Value[] = [];
   const keep = (kind: StateTensor['kind'], group: Group, from: Value, to: Value) => {
-    states.push({ kind, group, input: from.name, output: to.name });
+    const starts = kind === 'weights' || kind === 'ema';
+    states.push({
+      kind,
+      input: from.name,
+      output: to.name,
+      dims: [group.size],
+      initial: starts ? initialOf(group) : new Float32Array(group.size),
+      parts: group.parameters.map((p) => ({ name: p.value.name, size: p.initial.size })),
+    });
     outputs.push(to);
   };
+  for (const { before, after, initial } of statistics) {
+    const parts = [{ name: before.name, size: initial.length }];
+    const ports = {
+      input: before.name,
+      output: after.name,
+      dims: [initial.length],
+      initial,
+      parts,
+    };
+    states.push({ kind: 'statistics', ...ports });
+    outputs.push(after);
+  }
   const summed = flat.map((d, i) => {
     if (options.accumulate === 1) return d;
     const before = input(`gradient/${groups[i]!.name}`, [groups[i]!.size]);
@@ -132,11 +164,7 @@ export function buildTrainGraph(
     const applied = (old: Value, now: Value) =>
       options.accumulate === 1
         ? now
-        : g.where(
-            g.compare('Greater', scalar(SCALARS.apply), g.scalar(0.5, now)),
-            now,
-            old,
-          );
+        : g.where(g.compare('Greater', scalar(SCALARS.apply), g.scalar(0.5, now)), now, old);
     const w = applied(weights[i]!, made.w);
     keep('weights', group, weights[i]!, w);
     for (const [k, now] of made.states.entries())
@@ -186,9 +214,27 @@ function groupsOf(parameters: readonly Parameter[], decay: number): Group[] {
       ? []
       : [{ name, parameters: mine, size: sum(mine.map((p) => p.initial.size)), decay: strength }];
   return [
-    ...make('decayed', parameters.filter((p) => p.role === 'weight'), decay),
-    ...make('plain', parameters.filter((p) => p.role !== 'weight'), 0),
+    ...make(
+      'decayed',
+      parameters.filter((p) => p.role === 'weight'),
+      decay,
+    ),
+    ...make(
+      'plain',
+      parameters.filter((p) => p.role !== 'weight'),
+      0,
+    ),
   ];
+}
+
+function initialOf({ parameters, size }: Group): Float32Array<ArrayBuffer> {
+  const flat = new Float32Array(size);
+  let at = 0;
+  for (const { initial } of parameters) {
+    flat.set(floatsOf(initial), at);
+    at += initial.size;
+  }
+  return flat;
 }
 
 /** The group's initializers become parts of one input vector, in nodes before all others. */
@@ -200,7 +246,12 @@ function unpack(g: GraphBuilder, { parameters }: Group, flat: Value): void {
   const pieces =
     parameters.length === 1
       ? [flat]
-      : g.ops('Split', [flat, g.ints(sizes)], sizes.map((s) => [s]), { axis: { type: 'int', value: 0 } });
+      : g.ops(
+          'Split',
+          [flat, g.ints(sizes)],
+          sizes.map((s) => [s]),
+          { axis: { type: 'int', value: 0 } },
+        );
   const mine = new Set(parameters.map((p) => p.value));
   graph.initializers = graph.initializers.filter((v) => !mine.has(v));
   graph.inputs = graph.inputs.filter((v) => !mine.has(v));

@@ -31,6 +31,12 @@ export const JOB_ERRORS = {
     message: (p: { what: string; why: string } & MayPoint) =>
       `${p.what} needs a data set: ${p.why}. Name one in 'dataset'.`,
   },
+  OPTIONS_CONFLICT: {
+    status: 422,
+    retry: false,
+    message: (p: { options: readonly string[]; why: string }) =>
+      `The options ${p.options.map((o) => `'${o}'`).join(' and ')} cannot stand together: ${p.why}. Keep one.`,
+  },
   PROVIDER_UNKNOWN: {
     status: 422,
     retry: false,

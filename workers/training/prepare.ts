@@ -1,0 +1,114 @@
+/** @file From a model and settings to a trainer that is ready for its first batch. */
+
+import { ServiceError } from '../../src/contract/errors.ts';
+import type { Sample } from '../data/dataset.ts';
+import { cloneModel } from '../onnx/clone.ts';
+import type { Model } from '../onnx/graph.ts';
+import { dtypeOf } from '../onnx/static-shapes.ts';
+import type { TaskBinding } from '../tasks/task.ts';
+import { batched } from './batched.ts';
+import { type ChosenLoss, chooseLoss } from './losses/registry.ts';
+import { OPTIMIZERS } from './optimizers/registry.ts';
+import { findParameters } from './parameters.ts';
+import { Reference } from './reference.ts';
+import { decayOf, OPTIMIZER_OPTIONS, type TrainSettings } from './settings.ts';
+import { buildTrainGraph } from './train-graph.ts';
+import { Trainer } from './trainer.ts';
+
+export interface Prepared {
+  readonly trainer: Trainer;
+  readonly loss: ChosenLoss;
+  /** Labels images where the loss needs no labels of the data set. */
+  readonly reference: Reference | undefined;
+  /** Images of one run, and runs of one step. */
+  readonly batch: number;
+  readonly accumulate: number;
+  /** Elements that are trained, and that stay as they are. */
+  readonly parameters: number;
+  readonly frozen: number;
+  release(): Promise<void>;
+}
+
+interface PrepareContext {
+  readonly binding: TaskBinding;
+  readonly fit: readonly Sample[];
+  readonly threads: number;
+  readonly provider: string;
+  info(message: string): void;
+}
+
+/** @throws MODEL_NOT_TRAINABLE · LOSS_DOES_NOT_FIT · OP_HAS_NO_GRADIENT · OP_NOT_DIFFERENTIABLE */
+export async function prepare(
+  model: Model,
+  settings: TrainSettings,
+  { binding, fit, threads, provider, info }: PrepareContext,
+): Promise<Prepared> {
+  const image = imageOf(model, binding);
+  const { model: forward, batch, accumulate, note } = await batched(model, binding, settings.batch);
+  if (note) info(note);
+  const loss = chooseLoss(settings.loss, forward.graph, binding, {
+    labelSmoothing: settings.labelSmoothing,
+    labelled: isLabelled(binding, fit),
+  });
+  const runtime = { threads, provider };
+  const all = findParameters(forward.graph);
+  const parameters =
+    settings.freeze === undefined ? all : findParameters(forward.graph, settings.freeze);
+  if (parameters.length === 0)
+    throw new ServiceError('MODEL_NOT_TRAINABLE', {
+      why:
+        all.length === 0
+          ? 'it has no trained float32 weights'
+          : 'the option freeze leaves no weights to train',
+    });
+  const reference =
+    loss.loss.labels === 'tensors'
+      ? await Reference.open(cloneModel(forward), loss.bound.reads, image, runtime)
+      : undefined;
+  const optimizer = OPTIMIZERS[settings.optimizer];
+  const graph = buildTrainGraph(forward, parameters, loss.bound, batch, {
+    optimizer,
+    optimizerOptions: OPTIMIZER_OPTIONS,
+    decay: decayOf(settings),
+    clip: settings.clip > 0 ? settings.clip : undefined,
+    ema: settings.ema,
+    accumulate,
+    batchStatistics: settings.batchStatistics,
+  });
+  const trainer = await Trainer.open(graph, image, {
+    optimizer,
+    optimizerOptions: OPTIMIZER_OPTIONS,
+    ...runtime,
+  });
+  const size = (list: typeof all) => list.reduce((n, p) => n + p.initial.size, 0);
+  return {
+    trainer,
+    loss,
+    reference,
+    batch,
+    accumulate,
+    parameters: size(parameters),
+    frozen: size(all) - size(parameters),
+    async release() {
+      await trainer.release();
+      await reference?.release();
+    },
+  };
+}
+
+function imageOf(model: Model, { input }: TaskBinding): string {
+  const value = model.graph.inputs.find((v) => v.name === input?.name);
+  if (value === undefined)
+    throw new ServiceError('MODEL_NOT_TRAINABLE', { why: 'it takes no image' });
+  if (dtypeOf(value) !== 'float32')
+    throw new ServiceError('MODEL_NOT_TRAINABLE', {
+      why: `its input '${value.name}' is ${dtypeOf(value)}; training needs float32`,
+    });
+  return value.name;
+}
+
+/** Whether every image has labels of the task's kind. */
+function isLabelled({ task }: TaskBinding, samples: readonly Sample[]): boolean {
+  if (task === 'detect') return samples.every((s) => s.boxes !== undefined);
+  return task === 'classify' && samples.every((s) => s.label !== undefined);
+}

@@ -1,0 +1,273 @@
+/** @file One run of training, step by step, from its first or from where a crashed attempt was. */
+
+import { setImmediate } from 'node:timers/promises';
+
+import type { Model } from '../onnx/graph.ts';
+import { type BatchStream, openBatches, type TrainBatch } from './batches/open.ts';
+import { Checkpoints, type RunState } from './checkpoints.ts';
+import { emaTenth } from './ema.ts';
+import { Guard } from './guard.ts';
+import { Judge } from './judge.ts';
+import type { Prepared } from './prepare.ts';
+import { SCHEDULES, warmUp } from './schedules.ts';
+import { rateOf, type TrainSettings } from './settings.ts';
+import type { CurvePoint, TrainContext, Trained } from './train.ts';
+import type { Snapshot, StepResult } from './trainer.ts';
+
+/** Judgements of a run, at most. */
+const MOST_JUDGEMENTS = 40;
+/** Steps that are timed to tell how many fit into minutes. */
+const TIMED_STEPS = 4;
+/** Judging an image costs about this share of training on one; judging may take a fifth of the time. */
+const JUDGE_COST = 0.5;
+const JUDGE_SHARE = 0.2;
+
+export class Run {
+  readonly #model: Model;
+  readonly #settings: TrainSettings;
+  readonly #ctx: TrainContext;
+  readonly #prepared: Prepared;
+  readonly #judge: Judge;
+  readonly #guard: Guard;
+  readonly #checkpoints: Checkpoints | undefined;
+  readonly #rate: number;
+  readonly #curve: CurvePoint[] = [];
+  #best: { metric: number; step: number; snapshot: Snapshot };
+  #before = 0;
+  #sinceBest = 0;
+  #stepSeconds = 0;
+  #earlier = 0;
+  #sums = new Map<string, number>();
+  #counted = 0;
+
+  constructor(model: Model, settings: TrainSettings, ctx: TrainContext, prepared: Prepared) {
+    this.#model = model;
+    this.#settings = settings;
+    this.#ctx = ctx;
+    this.#prepared = prepared;
+    this.#judge = new Judge(ctx.tune, ctx.binding, ctx);
+    this.#guard = new Guard(prepared.trainer, (message) => ctx.warn(message));
+    this.#checkpoints = ctx.kept === undefined ? undefined : new Checkpoints(ctx.kept);
+    this.#rate = rateOf(settings, ctx.binding.classes?.length ?? 0);
+    this.#best = { metric: 0, step: 0, snapshot: prepared.trainer.snapshot() };
+  }
+
+  async go(): Promise<Trained> {
+    const { trainer } = this.#prepared;
+    this.#ctx.progress(0, 'judging the model as it came');
+    this.#before = await this.#judge.judge(this.#model);
+    this.#best = { ...this.#best, metric: this.#before };
+    const perEpoch = Math.ceil(this.#ctx.fit.length / this.#settings.batch);
+    const total = await this.#totalSteps(perEpoch);
+    await this.#resume();
+    const every = this.#judgeEvery(perEpoch, total);
+    const stream = await this.#open(total, trainer.step * this.#prepared.accumulate);
+    const started = performance.now();
+    let ended = false;
+    try {
+      while (trainer.step < total && !ended) {
+        await this.#step(stream, total);
+        const atEnd = trainer.step >= total || this.#guard.exhausted;
+        if (!atEnd && trainer.step % every !== 0) continue;
+        ended = (await this.#judgement(perEpoch, started)) || this.#guard.exhausted;
+        if (!atEnd) await this.#keep(started);
+      }
+    } finally {
+      await stream.close();
+    }
+    trainer.writeInto(this.#model, this.#best.snapshot);
+    return this.#trained(perEpoch, ended && trainer.step < total, stream, started);
+  }
+
+  async #step(stream: BatchStream, total: number): Promise<void> {
+    const { trainer, accumulate } = this.#prepared;
+    const { signal, metric, progress } = this.#ctx;
+    const before = trainer.snapshot();
+    const step = before.step + 1;
+    const lr = this.#lrAt(step, total);
+    const results: TrainBatch[] = [];
+    let result: StepResult | undefined;
+    const from = performance.now();
+    if (accumulate === 1)
+      result = await trainer.train([await this.#label(await stream.next())], lr, emaTenth(step));
+    else {
+      for (let i = 0; i < accumulate; i++)
+        results.push(copied(await this.#label(await stream.next())));
+      result = await trainer.train(results, lr, emaTenth(step));
+    }
+    this.#stepSeconds += (performance.now() - from) / 1000;
+    signal.throwIfAborted();
+    const accepted = this.#guard.accept(before, result);
+    if (accepted) this.#count(result);
+    metric({
+      at: 'train',
+      step,
+      loss: finite(result.loss),
+      gradientNorm: finite(result.norm),
+      lr,
+      ...Object.fromEntries(Object.entries(result.parts).map(([k, v]) => [k, finite(v)])),
+      ...(!accepted && { rolledBack: true }),
+    });
+    progress((0.98 * step) / total, `step ${step} of ${total}, loss ${result.loss.toPrecision(4)}`);
+    await setImmediate(); // run() blocks this thread: let cancellation and messages through
+  }
+
+  async #label(batch: TrainBatch): Promise<TrainBatch> {
+    const { reference } = this.#prepared;
+    return reference ? { ...batch, labels: await reference.label(batch) } : batch;
+  }
+
+  #lrAt(step: number, total: number): number {
+    const { schedule, warmUp: share } = this.#settings;
+    const rising = warmUp(step, Math.round(share * total));
+    return this.#rate * rising * SCHEDULES[schedule]((step - 1) / total) * this.#guard.scale;
+  }
+
+  #count({ loss, parts }: StepResult): void {
+    this.#counted++;
+    for (const [name, x] of [['loss', loss] as const, ...Object.entries(parts)])
+      this.#sums.set(name, (this.#sums.get(name) ?? 0) + x);
+  }
+
+  /** @returns whether patience is at its end */
+  async #judgement(perEpoch: number, started: number): Promise<boolean> {
+    const { trainer } = this.#prepared;
+    const { patience } = this.#settings;
+    trainer.writeInto(this.#model);
+    const tune = await this.#judge.judge(this.#model);
+    const means = [...this.#sums].map(([k, v]) => [k, v / Math.max(1, this.#counted)] as const);
+    this.#sums.clear();
+    this.#counted = 0;
+    const point: CurvePoint = {
+      step: trainer.step,
+      epoch: round(trainer.step / perEpoch),
+      loss: Number.NaN,
+      lr: this.#lrAt(trainer.step, Math.max(trainer.step, 1)),
+      tune,
+      seconds: round(this.#seconds(started)),
+      ...Object.fromEntries(means),
+    };
+    this.#curve.push(point);
+    const { loss: _, lr: __, ...shown } = point;
+    this.#ctx.metric({ at: 'tune', metric: this.#judge.metric, ...shown });
+    if (tune > this.#best.metric) {
+      this.#best = { metric: tune, step: trainer.step, snapshot: trainer.snapshot() };
+      this.#sinceBest = 0;
+    } else this.#sinceBest++;
+    return patience > 0 && this.#sinceBest >= patience;
+  }
+
+  #seconds(started: number): number {
+    return this.#earlier + (performance.now() - started) / 1000;
+  }
+
+  /** After how many steps weights are judged: whole epochs, so that judging stays a small part of the time. */
+  #judgeEvery(perEpoch: number, total: number): number {
+    const { fit } = this.#ctx;
+    const cost = (JUDGE_COST * this.#judge.samples.length) / (JUDGE_SHARE * fit.length);
+    const epochs = Math.max(1, Math.ceil(cost), Math.ceil(total / perEpoch / MOST_JUDGEMENTS));
+    return epochs * perEpoch;
+  }
+
+  async #totalSteps(perEpoch: number): Promise<number> {
+    const { length } = this.#settings;
+    if ('steps' in length) return length.steps;
+    if ('epochs' in length) return Math.max(1, Math.round(length.epochs * perEpoch));
+    const { trainer, accumulate } = this.#prepared;
+    const start = trainer.snapshot();
+    const stream = await this.#open(TIMED_STEPS * 2, 0);
+    const times: number[] = [];
+    try {
+      for (let i = 0; i < TIMED_STEPS; i++) {
+        const batches: TrainBatch[] = [];
+        for (let k = 0; k < accumulate; k++)
+          batches.push(copied(await this.#label(await stream.next())));
+        const from = performance.now();
+        await trainer.train(batches, 0, 1);
+        times.push((performance.now() - from) / 1000);
+        this.#ctx.signal.throwIfAborted();
+      }
+    } finally {
+      await stream.close();
+      trainer.restore(start);
+    }
+    const from = performance.now();
+    await this.#judge.judge(this.#model);
+    const judging = (performance.now() - from) / 1000;
+    const perStep = Math.min(...times.slice(1)) + judging / this.#judgeEvery(perEpoch, perEpoch);
+    return Math.max(1, Math.floor((length.minutes * 60) / perStep));
+  }
+
+  #open(total: number, start: number): Promise<BatchStream> {
+    const { binding, fit, seed, signal } = this.#ctx;
+    const { batch, accumulate } = this.#prepared;
+    const { augment } = this.#settings;
+    const totalSteps = total * accumulate;
+    return openBatches({ samples: fit, binding, batch, seed, augment, totalSteps, start, signal });
+  }
+
+  async #resume(): Promise<void> {
+    const state = await this.#checkpoints?.load();
+    if (state === undefined) return;
+    const { trainer } = this.#prepared;
+    const snapshot = (step: number, tensors: RunState['tensors']): Snapshot =>
+      trainer.snapshotOf(step, tensors);
+    trainer.restore(snapshot(state.step, state.tensors));
+    this.#guard.scale = state.rateScale;
+    this.#sinceBest = state.sinceBest;
+    this.#earlier = state.seconds;
+    this.#curve.push(...(state.curve as readonly CurvePoint[]));
+    if (state.bestTensors)
+      this.#best = {
+        metric: state.best,
+        step: state.bestStep,
+        snapshot: snapshot(state.bestStep, state.bestTensors),
+      };
+    this.#ctx.info(`Going on at step ${state.step}, where the attempt before had got to.`);
+  }
+
+  async #keep(started: number): Promise<void> {
+    const { trainer } = this.#prepared;
+    const plain = ({ tensors }: Snapshot) =>
+      Object.fromEntries([...tensors].map(([k, v]) => [k, v.data as Float32Array]));
+    await this.#checkpoints?.save({
+      step: trainer.step,
+      rateScale: this.#guard.scale,
+      best: this.#best.metric,
+      bestStep: this.#best.step,
+      sinceBest: this.#sinceBest,
+      curve: this.#curve,
+      seconds: this.#seconds(started),
+      tensors: plain(trainer.snapshot()),
+      bestTensors: this.#best.step === 0 ? undefined : plain(this.#best.snapshot),
+    });
+  }
+
+  #trained(perEpoch: number, endedEarly: boolean, stream: BatchStream, started: number): Trained {
+    const { trainer, loss, parameters, frozen } = this.#prepared;
+    const inSteps = this.#stepSeconds - stream.waitedSeconds;
+    void started;
+    return {
+      loss: loss.name,
+      metric: this.#judge.metric,
+      parameters,
+      frozen,
+      lr: this.#rate,
+      steps: trainer.step,
+      epochs: round(trainer.step / perEpoch),
+      before: this.#before,
+      best: this.#best.metric,
+      bestStep: this.#best.step,
+      endedEarly,
+      rollbacks: this.#guard.rollbacks,
+      secondsPerStep: round(inSteps / Math.max(1, trainer.step)),
+      stepShare: round(inSteps / Math.max(1e-9, this.#stepSeconds)),
+      curve: this.#curve,
+    };
+  }
+}
+
+/** The stream writes into a batch's memory again: keep what several runs of one step need. */
+const copied = (batch: TrainBatch): TrainBatch => ({ ...batch, images: batch.images.slice() });
+const finite = (x: number): number | null => (Number.isFinite(x) ? x : null);
+const round = (x: number): number => Math.round(x * 1000) / 1000;

@@ -1,0 +1,60 @@
+/** @file Everything that decides a training run besides the model and the images. */
+
+import type { AugmentOptions } from '../data/augment/options.ts';
+import type { LossName } from './losses/registry.ts';
+import type { OptimizerName } from './optimizers/registry.ts';
+import type { Freeze } from './parameters.ts';
+import type { ScheduleName } from './schedules.ts';
+
+/** How long: passes over the images, updates, or minutes of training. */
+export type Length =
+  | { readonly epochs: number }
+  | { readonly steps: number }
+  | { readonly minutes: number };
+
+export interface TrainSettings {
+  readonly length: Length;
+  /** Peak learning rate; 'auto': by the optimizer and the number of classes. */
+  readonly lr: number | 'auto';
+  readonly optimizer: OptimizerName;
+  readonly schedule: ScheduleName;
+  /** Share of the run over which the rate rises to its peak. */
+  readonly warmUp: number;
+  /** Images of one update. */
+  readonly batch: number;
+  /** Weight decay; biases and norms have none. */
+  readonly decay: number | 'auto';
+  /** Largest gradient norm; 0: gradients are not clipped. */
+  readonly clip: number;
+  readonly ema: boolean;
+  readonly freeze: Freeze;
+  readonly augment: AugmentOptions | false;
+  readonly loss: LossName | 'auto';
+  readonly labelSmoothing: number;
+  /** Statistics of BatchNormalization: those of the batch, or as they are. */
+  readonly batchStatistics: boolean;
+  /** Evaluations without a better one after which the run ends; 0: it never ends early. */
+  readonly patience: number;
+}
+
+/** Momentum and betas as every peer has them. */
+export const OPTIMIZER_OPTIONS = {
+  momentum: 0.937,
+  nesterov: true,
+  betas: [0.9, 0.999],
+  epsilon: 1e-8,
+} as const;
+
+const DECAY: Readonly<Record<OptimizerName, number>> = { adamw: 0.01, sgd: 5e-4 };
+
+export const decayOf = ({ decay, optimizer }: TrainSettings): number =>
+  decay === 'auto' ? DECAY[optimizer] : decay;
+
+/**
+ * AdamW: 0.01 / (4 + classes), at most 0.002: heads of few classes bear, and need, more. SGD: 5 times that.
+ */
+export function rateOf({ lr, optimizer }: TrainSettings, classes: number): number {
+  if (lr !== 'auto') return lr;
+  const adamw = Math.min(0.002, 0.01 / (4 + classes));
+  return optimizer === 'adamw' ? adamw : 5 * adamw;
+}
