@@ -68,15 +68,20 @@ export class LatheClient {
   /**
    * Queue a job: files travel in the same call, or the spec names what was uploaded before.
    *
+   * @param idempotencyKey the same key and payload again, within a day, is the same job
+   *
    * @throws ApiError · ServerUnreachable, as every method here
    */
   async submit(
     spec: unknown,
     files: { readonly model?: NamedBlob; readonly dataset?: NamedBlob } = {},
     signal?: AbortSignal,
+    idempotencyKey?: string,
   ): Promise<JobView> {
+    const once: Record<string, string> =
+      idempotencyKey === undefined ? {} : { 'idempotency-key': `"${idempotencyKey}"` };
     if (!files.model && !files.dataset) {
-      const headers = { 'content-type': 'application/json' };
+      const headers = { 'content-type': 'application/json', ...once };
       return this.#json('v1/jobs', { method: 'POST', headers, body: JSON.stringify(spec) }, signal);
     }
     const form = new FormData();
@@ -85,7 +90,7 @@ export class LatheClient {
       const file = files[part];
       if (file) form.append(part, file.data, file.name);
     }
-    return this.#json('v1/jobs', { method: 'POST', body: form }, signal);
+    return this.#json('v1/jobs', { method: 'POST', headers: once, body: form }, signal);
   }
 
   /** What the server would make of a spec; nothing is queued. */

@@ -12,6 +12,7 @@ import { JobService } from './queue/job-service.ts';
 import { Audit } from './records/audit.ts';
 import { Datasets } from './records/datasets.ts';
 import { JobEvents } from './records/events.ts';
+import { Idempotency } from './records/idempotency.ts';
 import { TERMINAL } from './records/job-record.ts';
 import { Jobs } from './records/jobs.ts';
 import { Keys } from './records/keys.ts';
@@ -110,6 +111,7 @@ export async function openServices(
         freeBytes: config.minFreeBytes,
       },
       workers,
+      idempotency: new Idempotency(redis, prefix),
       keys: new Keys(redis, prefix),
       audit: new Audit(redis, prefix),
       pingRedis: () => redis.ping(),

@@ -20,6 +20,10 @@ export const submit: CliCommand = {
         '--data <path>',
         'an archive (zip, tar, tar.gz), a data.yaml or a folder, which is packed; default: the id or path in the spec',
       )
+      .option(
+        '--idempotency-key <key>',
+        'the same key and job again, within a day, is the same job',
+      )
       .option('--wait', 'follow the job to its end and exit as `lathe run` does')
       .option('--out <folder>', 'wait, then download the artifacts there'),
   async run([file], options, io) {
@@ -35,10 +39,9 @@ export const submit: CliCommand = {
     if (model) delete spec['model'];
     if (dataset) delete spec['dataset'];
     if (dataset && !model) Object.assign(spec, { dataset: (await api.uploadDataset(dataset)).id });
-    const job = await api.submit(spec, {
-      ...(model && { model }),
-      ...(model && dataset && { dataset }),
-    });
+    const files = { ...(model && { model }), ...(model && dataset && { dataset }) };
+    const key = options['idempotencyKey'] as string | undefined;
+    const job = await api.submit(spec, files, undefined, key);
     if (options['wait'] !== true && options['out'] === undefined) {
       io.result(job, job.id);
       return EXIT.done;

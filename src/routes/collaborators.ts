@@ -7,6 +7,7 @@ import type { JobService } from '../queue/job-service.ts';
 import type { Audit } from '../records/audit.ts';
 import type { Datasets } from '../records/datasets.ts';
 import type { JobEvents } from '../records/events.ts';
+import type { Idempotency } from '../records/idempotency.ts';
 import type { Keys } from '../records/keys.ts';
 import type { Models } from '../records/models.ts';
 import type { Workers } from '../records/workers.ts';
@@ -36,6 +37,7 @@ export interface Collaborators {
   readonly webhooks: Webhooks;
   readonly limits: Limits;
   readonly workers: Workers;
+  readonly idempotency: Idempotency;
   readonly keys: Keys;
   readonly audit: Audit;
   /** Throws where Redis does not answer. */

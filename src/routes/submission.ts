@@ -106,17 +106,20 @@ const notADigest = (pointer: string, found: string) =>
 /**
  * The record that is queued, or answered at once where the tenant has the result already. The webhook's own secret
  * is kept beside it, sealed.
+ *
+ * @param id the same id again is the same job
  */
 export async function queue(
   deps: Collaborators,
   tenant: string,
   { spec, model }: Submission,
+  id = newJobId(),
 ): Promise<JobRecord> {
   const { service, webhooks } = deps;
   const { webhook } = spec;
   const resultKey = deps.resultKey(spec);
   const job: NewJob = {
-    id: newJobId(),
+    id,
     tenant,
     spec,
     resultKey,

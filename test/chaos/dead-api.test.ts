@@ -73,3 +73,41 @@ test('killed between record and queue: the next API queues the job as it starts'
 
   expect(await site.finished(id)).toMatchObject({ status: 'succeeded', attempt: 1 });
 });
+
+test('a client that asks again with its Idempotency-Key, whatever dies, gets one job per key', async () => {
+  let api = await site.api();
+  const model = await upload(api);
+  const made = new Map<string, string>();
+  let next = 0;
+  let stop = false;
+  const client = async () => {
+    while (!stop) {
+      const key = `key-${next++}`;
+      while (!made.has(key)) {
+        const headers = { 'content-type': 'application/json', 'idempotency-key': key };
+        const body = JSON.stringify({ ...SIMPLIFY, model, cache: false, labels: { key } });
+        const answer = await fetch(`${api.url}/v1/jobs`, { method: 'POST', headers, body }).catch(
+          () => undefined,
+        );
+        if (answer?.status === 202) made.set(key, ((await answer.json()) as { id: string }).id);
+        else await sleep(50);
+      }
+    }
+  };
+
+  const clients = [client(), client(), client()];
+  for (let round = 0; round < 2; round++) {
+    const before = made.size;
+    await expect
+      .poll(() => made.size, { timeout: 40_000, interval: 5 })
+      .toBeGreaterThan(before + 8);
+    await kill(api.process, 'SIGKILL');
+    api = await site.api();
+  }
+  stop = true;
+  await Promise.all(clients);
+
+  const { items } = await site.jobs.list('local', { limit: 200 });
+  const keys = items.map((job) => job.labels['key']).filter((key) => key !== undefined);
+  expect(keys.toSorted()).toEqual([...made.keys()].toSorted());
+});

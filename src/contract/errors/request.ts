@@ -111,6 +111,18 @@ export const REQUEST_ERRORS = {
     retry: true,
     message: (p: { id: string; jobs: string }) => `Data set '${p.id}' is needed by ${p.jobs}.`,
   },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    retry: false,
+    message: (p: { key: string }) =>
+      `The idempotency key '${p.key}' was sent with another payload within the last day: a new job needs a new key.`,
+  },
+  IDEMPOTENCY_IN_PROGRESS: {
+    status: 409,
+    retry: true,
+    message: (p: { key: string }) =>
+      `A request with the idempotency key '${p.key}' is being worked on: try again in a second.`,
+  },
   PAYLOAD_TOO_LARGE: {
     status: 413,
     retry: false,
