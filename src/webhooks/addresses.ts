@@ -12,6 +12,9 @@ const resolve = promisify(dnsLookup);
 /** `LATHE_ALLOW_PRIVATE_TARGETS=1` opens these; link-local ones (cloud metadata) never. */
 const PRIVATE: ReadonlySet<string> = new Set(['loopback', 'private', 'uniqueLocal']);
 
+/** This machine by its reserved names, whatever a resolver says (RFC 6761, section 6.3). */
+const LOCALHOST = /(^|\.)localhost\.?$/i;
+
 /** IPv6 prefixes that carry an IPv4 address: NAT64 (RFC 6052, RFC 8215), 6to4, IPv4-compatible, and where it starts. */
 const CARRIERS: readonly (readonly [prefix: string, bits: number, firstByte: number])[] = [
   ['64:ff9b::', 96, 12],
@@ -62,6 +65,7 @@ export function checkUrl(text: string, allowPrivate: boolean): URL {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const why = ipaddr.isValid(host) ? refusedAddress(host, allowPrivate) : undefined;
   if (why) throw refused(text, why);
+  if (LOCALHOST.test(host) && !allowPrivate) throw refused(text, `'${host}' is this machine`);
   return url;
 }
 
