@@ -1,8 +1,9 @@
 /** @file Linear maps along one axis, as constant matrices or index lists. */
 
 import type { GraphBuilder } from '../onnx/builder.ts';
+import { DTYPE_NUMBERS } from '../onnx/dtype.ts';
 import type { Value } from '../onnx/graph.ts';
-import { range, type Shape, shapeOf, sizeOf } from '../onnx/static-shapes.ts';
+import { dtypeOf, range, type Shape, shapeOf, sizeOf } from '../onnx/static-shapes.ts';
 
 /**
  * y[…, o, …] = Σ_i M[o, i]·x[…, i, …] along `axis`.
@@ -61,7 +62,7 @@ export function spread(g: GraphBuilder, d: Value, axis: number, from: readonly n
 /**
  * Σ of the slices of `d` that went to each of `size` places along `axis`: the adjoint of gathering.
  *
- * @param indices int64 value of any shape, whose axes stand at `axis` in d; entries 0…size − 1 or negative
+ * @param indices int64 or int32 value of any shape, whose axes stand at `axis` in d; entries 0…size − 1 or negative
  */
 export function scatterAdd(
   g: GraphBuilder,
@@ -76,9 +77,21 @@ export function scatterAdd(
   const flat = g.reshape(d, [sizeOf(outer), count, sizeOf(inner)]);
   const rows = g.transpose(flat, [1, 0, 2]);
   const zeros = g.zeros([target[axis]!, sizeOf(outer), sizeOf(inner)], d);
-  const at = g.reshape(indices, [count, 1]);
+  const at = g.reshape(wide(g, indices), [count, 1]);
   const sum = g.op('ScatterND', [zeros, at, rows], shapeOf(zeros), {
     reduction: { type: 'string', value: 'add' },
   });
   return g.reshape(g.transpose(sum, [1, 0, 2]), target);
 }
+
+/** ScatterND knows 64-bit indices alone. */
+const wide = (g: GraphBuilder, indices: Value): Value =>
+  dtypeOf(indices) === 'int64'
+    ? indices
+    : g.op(
+        'Cast',
+        [indices],
+        shapeOf(indices),
+        { to: { type: 'int', value: DTYPE_NUMBERS.int64 } },
+        'int64',
+      );

@@ -232,7 +232,11 @@ function shiftedProduct(g: GraphBuilder, x: Value, d: Value, weight: Shape, win:
     const tap = unravel(k, kernel.slice(0, last));
     const before = rows.map((i) => tap[i]! * win.dilations[i]!);
     const after = rows.map((i) => padded[i]! - out[i]! - before[i]!);
-    return g.reshape(g.pad(dy, [0, 0, ...before, 0], [0, 0, ...after, 0]), [win.group, m / win.group, size]);
+    return g.reshape(g.pad(dy, [0, 0, ...before, 0], [0, 0, ...after, 0]), [
+      win.group,
+      m / win.group,
+      size,
+    ]);
   });
   const xt = channelsFirst(x);
   const movedX = range(kernel[last]!).map((l) => {

@@ -5,8 +5,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { axisOf, range, type Shape, shapeOf, sizeOf } from '../../onnx/static-shapes.ts';
 import { Tensor } from '../../onnx/tensor.ts';
-import { scatterAdd, spread } from '../along.ts';
-import { constantInput } from '../refusal.ts';
+import { scatterAdd } from '../along.ts';
 import type { GradientRule } from '../rule.ts';
 import { unravel } from './convolution.ts';
 
@@ -52,18 +51,5 @@ export const topK: GradientRule = ({ node, x: [x], y: [, indices], dy: [d], g })
     g.op('ScatterElements', [g.zeros(shapeOf(x), d), indices, d], shapeOf(x), {
       axis: { type: 'int', value: intOf(node, 'axis', -1) },
     }),
-  null,
-];
-
-/** y = the slices of x along `axis` (of all of x, flattened, where there is none) whose condition holds. */
-export const compress: GradientRule = ({ node, x: [x], dy: [d], g }) => [
-  () => {
-    const shape = shapeOf(x);
-    const flat = node.attributes['axis'] === undefined;
-    const axis = flat ? 0 : axisOf(intOf(node, 'axis', 0), shape.length);
-    const kept = constantInput(node, 1)!.flatMap((held, i) => (held === 0 ? [] : [i]));
-    const places = range(flat ? sizeOf(shape) : shape[axis]!).map((i) => kept.indexOf(i));
-    return g.reshape(spread(g, d, axis, places), shape);
-  },
   null,
 ];

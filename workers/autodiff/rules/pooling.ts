@@ -2,7 +2,7 @@
 
 import { intOf, intsOf } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { Value } from '../../onnx/graph.ts';
+import { type Node, Value } from '../../onnx/graph.ts';
 import { range, type Shape, shapeOf, sizeOf } from '../../onnx/static-shapes.ts';
 import type { GradientRule } from '../rule.ts';
 import { unravel, type Window, windowOf } from './convolution.ts';
@@ -12,13 +12,23 @@ import { unravel, type Window, windowOf } from './convolution.ts';
  * index into all of x.
  */
 export const maxPool: GradientRule = ({ node, x: [x], y: [y], dy: [d], g }) => [
-  () => {
-    const indices = node.outputs[1] ?? new Value(g.name(`${y.name}/indices`));
-    indices.type = { kind: 'tensor', dtype: 'int64', shape: shapeOf(y) };
-    node.outputs[1] = indices;
-    return scatterFlat(g, d, indices, shapeOf(x));
-  },
+  () => scatterFlat(g, d, rowMajorIndices(g, node, x, y), shapeOf(x)),
 ];
+
+/** The op's own second output; where that counts by columns (storage_order = 1), that of a second MaxPool. */
+function rowMajorIndices(g: GraphBuilder, node: Node, x: Value, y: Value): Value {
+  if (node.outputs[1] !== undefined && intOf(node, 'storage_order', 0) === 1) {
+    const { storage_order: _, ...attributes } = node.attributes;
+    const [, indices] = g.ops('MaxPool', [x], [shapeOf(y), shapeOf(y)], attributes);
+    indices!.type = { kind: 'tensor', dtype: 'int64', shape: shapeOf(y) };
+    return indices!;
+  }
+  delete node.attributes['storage_order'];
+  const indices = node.outputs[1] ?? new Value(g.name(`${y.name}/indices`));
+  indices.type = { kind: 'tensor', dtype: 'int64', shape: shapeOf(y) };
+  node.outputs[1] = indices;
+  return indices;
+}
 
 /** zeros[index] += d, over the flattened tensors. */
 function scatterFlat(g: GraphBuilder, d: Value, indices: Value, target: Shape): Value {
