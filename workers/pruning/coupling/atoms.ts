@@ -18,6 +18,8 @@ export interface Cause {
   readonly reason: string;
   /** Node that needs it, or that ties it to something that stays. */
   readonly node: Node | undefined;
+  /** The axis runs over positions: another cause says more. */
+  readonly positions?: true;
 }
 
 /** The atom of places that never go. */
@@ -31,11 +33,14 @@ export class Atoms {
   /** Of roots: the two atoms that a pair consists of. */
   readonly #parts: (readonly [Atom, Atom] | undefined)[] = [undefined];
   readonly #cause: (Cause | undefined)[] = [
-    { reason: 'it runs over positions, not over channels', node: undefined },
+    { reason: 'it runs over positions, not over channels', node: undefined, positions: true },
   ];
   /** Atoms made together, and how many: the channels of one tensor. */
   readonly #family: number[] = [NO_FAMILY];
   readonly #familySize: number[] = [1];
+
+  /** Pairs by what they consist of: equal ones are one atom. */
+  readonly #pairs = new Map<number, Atom>();
 
   #make(family: number, parts?: readonly [Atom, Atom]): Atom {
     const atom = this.#parent.length;
@@ -54,9 +59,13 @@ export class Atoms {
 
   /** The atom that goes when `a` or `b` goes. */
   pair(a: Atom, b: Atom): Atom {
-    if (this.isBlocked(a)) return b;
-    if (this.isBlocked(b) || this.find(a) === this.find(b)) return a;
-    return this.#make(NO_FAMILY, [a, b]);
+    const [x, y] = [this.find(a), this.find(b)];
+    if (x === FIXED) return y;
+    if (y === FIXED || x === y) return x;
+    const key = x * 2 ** 26 + y;
+    const known = this.#pairs.get(key) ?? this.#make(NO_FAMILY, [x, y]);
+    this.#pairs.set(key, known);
+    return known;
   }
 
   find(atom: Atom): Atom {
@@ -99,13 +108,18 @@ export class Atoms {
     else this.#cause[root] ??= cause;
   }
 
-  /** Causes of all leaves under `atom` that must stay, and of `atom` itself. */
+  /** Why leaves under `atom` must stay, each cause once; that they are positions says least and comes last. */
   causes(atom: Atom): Cause[] {
+    const found = new Set<Cause>();
+    this.#collectCauses(atom, found);
+    return [...found].sort((a, b) => Number(a.positions ?? false) - Number(b.positions ?? false));
+  }
+
+  #collectCauses(atom: Atom, found: Set<Cause>): void {
     const root = this.find(atom);
     const parts = this.#parts[root];
-    if (parts) return parts.flatMap((part) => this.causes(part));
-    const cause = this.#cause[root];
-    return cause ? [cause] : [];
+    if (parts) for (const part of parts) this.#collectCauses(part, found);
+    else if (this.#cause[root]) found.add(this.#cause[root]);
   }
 
   /** Leaves under `atom` that may go, each once. */
@@ -159,4 +173,4 @@ export class Atoms {
   }
 }
 
-const tied = ({ reason, node }: Cause, by: Node): Cause => ({ reason, node: node ?? by });
+const tied = (cause: Cause, by: Node): Cause => ({ ...cause, node: cause.node ?? by });

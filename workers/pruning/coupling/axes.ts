@@ -26,8 +26,8 @@ export function tie(atoms: Atoms, a: Axis, b: Axis, node: Node): void {
 /** Rows × columns → one axis, row-major. */
 export function merge(atoms: Atoms, rows: Axis, columns: Axis): Axis {
   if (isFixed(rows) && isFixed(columns)) return fixed(rows.length * columns.length);
-  if (columns.length === 1) return rows.map((a) => atoms.pair(a, columns[0]!));
-  if (rows.length === 1) return columns.map((b) => atoms.pair(rows[0]!, b));
+  if (columns.length === 1) return rows;
+  if (rows.length === 1) return columns;
   return rows.flatMap((a) => columns.map((b) => atoms.pair(a, b)));
 }
 

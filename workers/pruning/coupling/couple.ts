@@ -101,6 +101,10 @@ export class Coupling {
       block: (axis, reason) => {
         for (const atom of axis ?? []) atoms.block(atom, { reason, node });
       },
+      blockPositions: (axis) => {
+        const reason = `${node.op} runs over its positions`;
+        for (const atom of axis ?? []) atoms.block(atom, { reason, node, positions: true });
+      },
       mixes: (i, axis) => {
         const seen = this.#mixed.get(input(i)) ?? new Set();
         this.#mixed.set(input(i), seen.add(axis));

@@ -28,6 +28,8 @@ export interface CouplingContext {
   split(axis: Axis, rows: number): readonly [Axis, Axis];
   /** Let every place of an axis stay. */
   block(axis: Axis | undefined, reason: string): void;
+  /** The same for an axis of positions. */
+  blockPositions(axis: Axis | undefined): void;
   /** Channels along this axis of input i are summed away here: zeros add nothing. */
   mixes(i: number, axis: number): void;
 }

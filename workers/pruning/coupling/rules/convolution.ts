@@ -2,9 +2,7 @@
 
 import { intOf } from '../../../onnx/attributes.ts';
 import { fixed } from '../axes.ts';
-import type { Axes, CouplingContext, CouplingRule } from '../rule.ts';
-
-const POSITIONS = 'a convolution runs over its positions';
+import type { CouplingRule } from '../rule.ts';
 
 /**
  * Y = W ⋆ X + b with W (G·m, c, …), X (N, G·c, …), Y (N, G·m, …). A conv group goes as a whole on both sides; a column of W
@@ -13,7 +11,7 @@ const POSITIONS = 'a convolution runs over its positions';
 export const conv: CouplingRule = (c) => {
   const [x, w] = [c.x(0), c.weight(1)];
   const groups = intOf(c.node, 'group', 1);
-  blockPositions(c, x, w);
+  for (const axis of [...x.slice(2), ...w.slice(2)]) c.blockPositions(axis);
   const [group] = c.split(w[0]!, groups);
   c.tie(x[1]!, c.merge(group, w[1]!));
   if (w[1]!.length > 1) c.mixes(0, 1);
@@ -25,7 +23,7 @@ export const conv: CouplingRule = (c) => {
 export const convTranspose: CouplingRule = (c) => {
   const [x, w] = [c.x(0), c.weight(1)];
   const groups = intOf(c.node, 'group', 1);
-  blockPositions(c, x, w);
+  for (const axis of [...x.slice(2), ...w.slice(2)]) c.blockPositions(axis);
   c.tie(x[1]!, w[0]!);
   const [group, column] = c.split(w[0]!, groups);
   const out = c.merge(group, w[1]!);
@@ -33,7 +31,3 @@ export const convTranspose: CouplingRule = (c) => {
   if (c.has(2)) c.tie(c.x(2)[0]!, out);
   c.set(0, [x[0]!, out, ...c.yDims(0).slice(2).map(fixed)]);
 };
-
-function blockPositions(c: CouplingContext, x: Axes, w: Axes): void {
-  for (const axis of [...x.slice(2), ...w.slice(2)]) c.block(axis, POSITIONS);
-}

@@ -6,7 +6,7 @@ import type { CouplingContext, CouplingRule } from '../rule.ts';
 /** A window over positions, channel by channel. */
 export const pool: CouplingRule = (c) => {
   const x = c.x(0);
-  for (const axis of x.slice(2)) c.block(axis, `${c.node.op} runs over its positions`);
+  for (const axis of x.slice(2)) c.blockPositions(axis);
   // Places are counted through all channels.
   if (c.node.outputs[1]) c.block(x[1], `the indices that ${c.node.op} returns count through it`);
   for (const i of c.node.outputs.keys())
