@@ -75,7 +75,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   workers: ['src/contract', 'src/records', 'src/queue', 'src/storage', 'src/config.ts'],
 
   sdk: ['src/contract'],
-  cli: ['sdk', 'src/contract', 'src/config.ts', 'src/records', 'src/server.ts', 'workers'],
+  cli: [
+    ...['sdk', 'src/contract', 'src/config.ts', 'src/records', 'src/storage', 'src/server.ts'],
+    'workers',
+  ],
 };
 
 /** Packages that one folder hides from the rest. */

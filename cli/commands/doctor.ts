@@ -7,7 +7,8 @@ import { UsageError } from '../failure.ts';
 const MARK = { good: '✓', warn: '!', bad: '✗' } as const;
 
 export const doctor: CliCommand = {
-  summary: 'check Redis and its settings, disk, providers, sandbox, clock',
+  summary:
+    'check Redis and its settings, disk, storage, access, workers, providers, sandbox, clock',
   arguments: '[checks...]',
   async run(names, _, io) {
     const findings = await Promise.all(chosen(names).map(([name, check]) => attempt(name, check)));
