@@ -3,6 +3,8 @@
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
 import { shapeOf } from '../onnx/static-shapes.ts';
+import { GraphIndex } from '../onnx/uses.ts';
+import { compositeRule } from './composites.ts';
 import { pathsBetween } from './paths.ts';
 import { gradientRule } from './registry.ts';
 import type { Operands } from './rule.ts';
@@ -46,7 +48,11 @@ export function backward(
   const ends = seeds.map((s) => s.value);
   const { wanted, nodes } = pathsBetween(graph.nodes, wrt, ends, stop);
   // Unknown ops fail before any is differentiated.
-  const rules = new Map(nodes.map((node) => [node, gradientRule(node)]));
+  const index = new GraphIndex(graph);
+  const producer = (value: Value) => index.producer(value);
+  const rules = new Map(
+    nodes.map((node) => [node, compositeRule(node, producer) ?? gradientRule(node)]),
+  );
 
   const grads = new Map<Value, Value>();
   const meet = (x: Value, dx: Value) => {

@@ -157,21 +157,31 @@ export function inputGradient(
   return g.op('ConvTranspose', [d, w], input, attributes);
 }
 
-/** W (M, C/g, K…) → (C, M/g, K…) with every tap axis reversed. */
+/**
+ * W (M, C/g, K…) → (C, M/g, K…) with every tap axis reversed. Reversing all of them is reversing the taps in a row, and a product with
+ * the exchange matrix does that several times faster than Slice with steps of −1.
+ */
 function flipped(g: GraphBuilder, w: Value, group: number): Value {
   const [m, c, ...kernel] = shapeOf(w) as [number, number, ...number[]];
-  const taps = range(kernel.length);
-  const split = g.reshape(w, [group, m / group, c, ...kernel]);
-  const swapped = g.transpose(split, [0, 2, 1, ...taps.map((i) => i + 3)]);
-  const joined = g.reshape(swapped, [group * c, m / group, ...kernel]);
-  return taps.reduce((v, i) => g.reverse(v, i + 2), joined);
+  const taps = sizeOf(kernel);
+  const split = g.reshape(w, [group, m / group, c, taps]);
+  const swapped = g.reshape(g.transpose(split, [0, 2, 1, 3]), [c * m, taps]);
+  const reversed = taps === 1 ? swapped : g.matmul(swapped, exchange(g, taps, w));
+  return g.reshape(reversed, [group * c, m / group, ...kernel]);
+}
+
+/** Ones on the other diagonal. */
+function exchange(g: GraphBuilder, n: number, like: Value): Value {
+  const ones = range(n * n).map((i) => (Math.floor(i / n) + (i % n) === n - 1 ? 1 : 0));
+  return g.floats([n, n], ones, like);
 }
 
 /**
- * dW[m, c, k] = Σ_{n, o} dY[n, m, o]·X[n, c, s·o + d·k − p]
+ * dW[m, c, k] = Σ_{n, o} dY[n, m, o]·X[n, c, s·o + d·k − p]: one matrix product of dY with the patches of X.
  *
- * One Slice of the padded X per tap k, joined on the channel axis, and one matrix product with dY: 3 to 5 times
- * faster in onnxruntime than the textbook Conv with batch and channels exchanged.
+ * The patches are written by a depthwise Conv whose kernels are one-hot: that pads, strides and copies in several threads at
+ * once, in the order of the weight, and takes half the time of one Slice per tap and a Concat (the textbook form, a Conv
+ * with batch and channels exchanged, takes several times more).
  */
 export function weightGradient(
   g: GraphBuilder,
@@ -182,76 +192,47 @@ export function weightGradient(
 ): Value {
   const [m, cPerGroup, ...kernel] = weight as [number, number, ...number[]];
   const [n, , ...out] = shapeOf(d) as [number, number, ...number[]];
-  const [group, length, count] = [win.group, sizeOf(out), sizeOf(kernel)];
-  if (win.strides.every((st) => st === 1) && !(cPerGroup === 1 && m === group))
-    return shiftedProduct(g, x, d, weight, win);
-  const patches = tapSlices(g, x, out, win);
-  if (cPerGroup === 1 && m === group) {
-    const sums = patches.map((p) => g.sum(g.mul(p, d), spatialAndBatch(shapeOf(d)), false));
-    return g.reshape(
-      g.concat(
-        sums.map((s) => g.reshape(s, [m, 1])),
-        1,
-      ),
-      weight,
-    );
-  }
-  if (group === 1) {
-    const columns = g.reshape(g.concat(patches, 1), [n, count * cPerGroup, length]);
-    const product = g.matmul(g.reshape(d, [n, m, length]), g.swap(columns));
-    const dw = g.reshape(g.sum(product, [0], false), [m, count, cPerGroup]);
-    return g.reshape(g.transpose(dw, [0, 2, 1]), weight);
-  }
-  const grouped = patches.map((p) => g.reshape(p, [n, group, cPerGroup, length]));
-  const columns = g.concat(grouped, 2);
-  const product = g.matmul(g.reshape(d, [n, group, m / group, length]), g.swap(columns));
-  const dw = g.reshape(g.sum(product, [0], false), [m, count, cPerGroup]);
-  return g.reshape(g.transpose(dw, [0, 2, 1]), weight);
+  const [group, length, taps] = [win.group, sizeOf(out), sizeOf(kernel)];
+  if (cPerGroup === 1 && m === group) return depthwiseGradient(g, x, d, weight, win);
+  const batch = group === 1 ? [n] : [n, group];
+  const columns = g.reshape(patches(g, x, out, win), [...batch, cPerGroup * taps, length]);
+  const product = g.matmul(g.reshape(d, [...batch, m / group, length]), g.swap(columns));
+  return g.reshape(g.sum(product, [0], false), weight);
 }
 
-/**
- * The same with stride 1, as one matrix product: taps of the last axis move X, taps of the others move dY the other way.
- *
- *     dW[m, c, k, l] = Σ_{n, y, x} dY[n, m, y − d·k, x]·X[n, c, y − p, x + d·l − p]
- *
- * [K·M, S] · [S, L·C], S = N·(rows with padding)·O: instead of a copy of X for each of the K·L taps, L copies of X and K of
- * dY. Moving is padding: what falls outside is zero in one of the factors.
- */
-function shiftedProduct(g: GraphBuilder, x: Value, d: Value, weight: Shape, win: Window): Value {
-  const [m, c, ...kernel] = weight as [number, number, ...number[]];
-  const [n, , ...out] = shapeOf(d) as [number, number, ...number[]];
-  const spatial = shapeOf(x).slice(2);
-  const last = kernel.length - 1;
-  const rows = range(last);
-  const padded = rows.map((i) => out[i]! + win.dilations[i]! * (kernel[i]! - 1));
-  const size = n * sizeOf(padded) * out[last]!;
-  const channelsFirst = (v: Value) => g.transpose(v, [1, 0, ...range(last + 1).map((i) => i + 2)]);
+/** Largest number of taps whose patches a one-hot Conv writes: its kernels have taps² numbers per channel. */
+const MOST_TAPS = 64;
 
-  const dy = channelsFirst(d);
-  const movedDy = range(sizeOf(kernel.slice(0, last))).map((k) => {
-    const tap = unravel(k, kernel.slice(0, last));
-    const before = rows.map((i) => tap[i]! * win.dilations[i]!);
-    const after = rows.map((i) => padded[i]! - out[i]! - before[i]!);
-    return g.reshape(g.pad(dy, [0, 0, ...before, 0], [0, 0, ...after, 0]), [
-      win.group,
-      m / win.group,
-      size,
-    ]);
-  });
-  const xt = channelsFirst(x);
-  const movedX = range(kernel[last]!).map((l) => {
-    const shift = win.before[last]! - l * win.dilations[last]!;
-    const before = [...rows.map((i) => win.before[i]!), shift];
-    const after = [
-      ...rows.map((i) => padded[i]! - spatial[i]! - win.before[i]!),
-      out[last]! - spatial[last]! - shift,
-    ];
-    return g.reshape(g.pad(xt, [0, 0, ...before], [0, 0, ...after]), [win.group, c, size]);
-  });
-  const [K, L] = [movedDy.length, movedX.length];
-  const product = g.matmul(g.concat(movedDy, 1), g.swap(g.concat(movedX, 1)));
-  const taps = g.reshape(product, [win.group, K, m / win.group, L, c]);
-  return g.reshape(g.transpose(taps, [0, 2, 4, 1, 3]), weight);
+/** What each position's kernel meets: (N, C·taps, O…), the taps of a channel side by side. */
+function patches(g: GraphBuilder, x: Value, out: Shape, win: Window): Value {
+  const [n, channels, ...spatial] = shapeOf(x) as [number, number, ...number[]];
+  const taps = sizeOf(win.kernel);
+  const reach = win.kernel.map((k, i) => win.dilations[i]! * (k - 1) + 1);
+  const after = out.map(
+    (o, i) => (o - 1) * win.strides[i]! + reach[i]! - spatial[i]! - win.before[i]!,
+  );
+  if (taps === 1 && win.strides.every((s) => s === 1) && after.every((a) => a === 0)) return x;
+  if (taps > MOST_TAPS) {
+    const pieces = tapSlices(g, x, out, win).map((p) => g.reshape(p, [n, channels, 1, ...out]));
+    return g.reshape(g.concat(pieces, 2), [n, channels * taps, ...out]);
+  }
+  // Rows and columns that no kernel reaches are cut first: a Conv has no negative padding.
+  const unreached = after.map((a) => Math.min(a, 0));
+  const kept = g.pad(x, [0, 0, ...out.map(() => 0)], [0, 0, ...unreached]);
+  const oneHot = new Float32Array(channels * taps * taps);
+  for (let row = 0; row < channels * taps; row++) oneHot[row * taps + (row % taps)] = 1;
+  const kernels = g.floats([channels * taps, 1, ...win.kernel], oneHot, x);
+  const padding = { before: win.before, after: after.map((a) => Math.max(a, 0)) };
+  const attributes = attributesOf({ ...win, ...padding, group: channels });
+  return g.op('Conv', [kept, kernels], [n, channels * taps, ...out], attributes);
+}
+
+/** One channel per group: a sum of products per tap. */
+function depthwiseGradient(g: GraphBuilder, x: Value, d: Value, weight: Shape, win: Window): Value {
+  const sums = tapSlices(g, x, shapeOf(d).slice(2), win).map((p) =>
+    g.reshape(g.sum(g.mul(p, d), spatialAndBatch(shapeOf(d)), false), [weight[0]!, 1]),
+  );
+  return g.reshape(g.concat(sums, 1), weight);
 }
 
 /** For each tap, row-major, the inputs that it meets: (N, C, O…). */
