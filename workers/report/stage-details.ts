@@ -5,6 +5,7 @@ import { dataTable } from './data-table.ts';
 import * as format from './format.ts';
 import { html, type Markup } from './markup.ts';
 import { clip } from './svg.ts';
+import { TRAINING_TOLD } from './training.ts';
 
 type Details = StageReport['details'];
 
@@ -73,6 +74,7 @@ const TOLD: ReadonlySet<string> = new Set([
   'convMacs8bit',
   'convs',
   'fusedConvs',
+  ...TRAINING_TOLD,
 ]);
 const LONGEST = 6000;
 

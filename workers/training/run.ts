@@ -108,7 +108,7 @@ export class Run {
       ...Object.fromEntries(Object.entries(result.parts).map(([k, v]) => [k, finite(v)])),
       ...(!accepted && { rolledBack: true }),
     });
-    progress((0.98 * step) / total, `step ${step} of ${total}, loss ${result.loss.toPrecision(4)}`);
+    progress((0.98 * step) / total, 'training');
     await setImmediate(); // run() blocks this thread: let cancellation and messages through
   }
 
