@@ -16,7 +16,7 @@ const MOST_CHANNELS = 1024;
 /**
  * What stays of channel k when the best linear combination of all others stands in for it:
  *
- *     residual_k = 1 / ((S + λI)⁻¹)_kk,   S the covariance of the channels
+ *     residual_k = 1 / ((S + λI)⁻¹)_kk − λ,   S the covariance of the channels
  *
  * @param second (n, n): mean of x·xᵀ, row-major
  * @param mean   (n)
@@ -32,7 +32,7 @@ export function residualVariances(
   const ridge = (RIDGE * trace) / n;
   for (let k = 0; k < n; k++) data[k * n + k]! += ridge;
   const inverse = inverseDiagonal({ rows: n, columns: n, data });
-  return inverse ? inverse.map((x) => 1 / x) : new Float64Array(n);
+  return inverse ? inverse.map((x) => Math.max(0, 1 / x - ridge)) : new Float64Array(n);
 }
 
 /**
