@@ -42,7 +42,12 @@ export class Trainer {
 
   static async open(graph: TrainGraph, image: string, options: TrainerOptions): Promise<Trainer> {
     const { threads, provider } = options;
-    const session = await openSession(graph.model, { threads, provider, spinning: threads > 1 });
+    const session = await openSession(graph.model, {
+      threads,
+      provider,
+      spinning: threads > 1,
+      memoryPattern: false,
+    });
     return new Trainer(session, graph, image, options);
   }
 
