@@ -1,6 +1,7 @@
 /** @file The stages, one line each. `npm run openapi` publishes their options. */
 
 import { finetune } from './finetune.ts';
+import { prune } from './prune.ts';
 import { quantize } from './quantize.ts';
 import { simplify } from './simplify.ts';
 import type { Stage } from './stage.ts';
@@ -8,5 +9,6 @@ import type { Stage } from './stage.ts';
 export const STAGES = {
   simplify,
   finetune,
+  prune,
   quantize,
 } as const satisfies Record<string, Stage>;

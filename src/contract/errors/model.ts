@@ -61,6 +61,12 @@ export const MODEL_ERRORS = {
     message: (p: { task: string; why: string }) =>
       `The model does not fit the task '${p.task}': ${p.why}.`,
   },
+  PRUNING_IMPOSSIBLE: {
+    status: 422,
+    retry: false,
+    message: (p: { resource: string; wanted: number; least: number }) =>
+      `No cut keeps only ${p.wanted.toFixed(3)} of the ${p.resource}: with what may go, ${p.least.toFixed(3)} is the least. Raise the target, or protect less.`,
+  },
   MODEL_NOT_TRAINABLE: {
     status: 422,
     retry: false,

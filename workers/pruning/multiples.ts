@@ -1,0 +1,28 @@
+/** @file How many channels go at once, and how many stay at least. */
+
+import type { Group } from './coupling/groups.ts';
+
+/** Channels per step: fills the vectors of most targets. */
+const STEP = 8;
+/** Step of small groups, where cost on paper counts rather than vectors. */
+const SMALL = { size: 32, step: 4 };
+/** Widths that onnxruntime pads to on CPUs with AVX-512: others cost as much as the next multiple. */
+const VECTOR = 16;
+
+/** Whole multiples of `unit` channels, near `wanted`. */
+const whole = (wanted: number, unit: number) => Math.max(unit, Math.ceil(wanted / unit) * unit);
+
+/** @param measured whether the target is a time: then the widths that count are those that the runtime pads to */
+export const chunkOf =
+  (multipleOf: number | 'auto', measured: boolean) =>
+  ({ size, unit }: Group): number => {
+    if (multipleOf !== 'auto') return whole(multipleOf, unit);
+    if (measured) return whole(size >= 2 * VECTOR ? VECTOR : STEP, unit);
+    return whole(size <= SMALL.size ? SMALL.step : STEP, unit);
+  };
+
+/** At least 8 channels, and a share that falls with the target: half of a group for mild cuts. */
+export const floorOf =
+  (share: number) =>
+  ({ size, unit }: Group): number =>
+    whole(Math.max(Math.min(STEP, size / 2), size * Math.min(0.5, 0.7 * share)), unit);

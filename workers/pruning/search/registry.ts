@@ -1,0 +1,14 @@
+/** @file Searches, one line each. The first is the default. */
+
+import { global } from './global.ts';
+import { greedy } from './greedy.ts';
+import type { Search } from './search.ts';
+import { uniform } from './uniform.ts';
+
+export const SEARCHES = {
+  greedy,
+  global,
+  uniform,
+} as const satisfies Record<string, Search>;
+
+export type SearchName = keyof typeof SEARCHES;

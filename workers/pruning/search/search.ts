@@ -1,0 +1,24 @@
+/** @file What a search is: which channels stay, so that a cost is met. One file per search, one line each in registry.ts. */
+
+import type { Group } from '../coupling/groups.ts';
+import type { CostModel } from './cost-model.ts';
+
+export interface SearchContext {
+  readonly groups: readonly Group[];
+  /** Per group, one score per channel: the lowest goes first. */
+  readonly scores: readonly Float64Array[];
+  /** As the model stands; the search removes from it. */
+  readonly cost: CostModel;
+  /** Cost to reach. */
+  readonly goal: number;
+  /** Channels that go together in a group. */
+  readonly chunk: (group: Group) => number;
+  /** Channels that a group keeps at least. */
+  readonly floor: (group: Group) => number;
+}
+
+export interface Search {
+  readonly summary: string;
+  /** @returns per group the channels that go; short of the goal where the floors allow no more */
+  remove(context: SearchContext): readonly (readonly number[])[];
+}

@@ -1,0 +1,146 @@
+/** @file Stage `prune`: fewer channels, proved against the masked original. */
+
+import { type Static, Type } from 'typebox';
+import { ServiceError } from '../../src/contract/errors.ts';
+import { shuffled } from '../data/splits.ts';
+import { writeModel } from '../onnx/write.ts';
+import { NORMALIZATIONS } from '../pruning/criteria/normalize.ts';
+import { CRITERIA } from '../pruning/criteria/registry.ts';
+import { GRADIENT_SOURCES } from '../pruning/gradients.ts';
+import { pruneModel } from '../pruning/prune-model.ts';
+import type { Resource } from '../pruning/search/cost-model.ts';
+import { SEARCHES } from '../pruning/search/registry.ts';
+import { train } from '../training/train.ts';
+import { settingsOf, TRAIN_OPTIONS, trainContext, trainingImages } from './finetune.ts';
+import { keysOf, oneOf } from './one-of.ts';
+import { expectSameInterface } from './same-interface.ts';
+import { defineStage } from './stage.ts';
+
+const share = (description: string) =>
+  Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, description }));
+
+const options = Type.Object(
+  {
+    target: Type.Object(
+      {
+        macs: share('Share of the multiply-accumulates to keep, 0 < x ≤ 1.'),
+        params: share('Share of the parameters to keep, 0 < x ≤ 1.'),
+        bytes: share('Share of the file size to keep, 0 < x ≤ 1.'),
+      },
+      {
+        additionalProperties: false,
+        minProperties: 1,
+        maxProperties: 1,
+        description:
+          'How far to prune: one of macs, params, bytes. What is kept is at most this and at least 0.02 less.',
+      },
+    ),
+    criterion: oneOf(keysOf(CRITERIA), {
+      default: 'fisher',
+      description: 'What a channel is worth: the least worth go first.',
+    }),
+    normalize: oneOf(keysOf(NORMALIZATIONS), {
+      default: 'global',
+      description: 'How scores of different layers are compared.',
+    }),
+    gradientsFrom: oneOf(['auto', ...GRADIENT_SOURCES], {
+      default: 'auto',
+      description:
+        'Criteria that need gradients: labels, the model’s own predictions, random cotangents. auto: the first available.',
+    }),
+    search: oneOf(keysOf(SEARCHES), {
+      default: 'greedy',
+      description: 'Which channels go, given what they are worth and what they cost.',
+    }),
+    compensate: Type.Union([Type.Literal('patches'), Type.Literal(false)], {
+      default: 'patches',
+      description:
+        'Whether the layers that are left are rebuilt by least squares to give what the original’s gave. Needs images, no labels.',
+    }),
+    rounds: Type.Integer({
+      default: 1,
+      minimum: 1,
+      maximum: 20,
+      description: 'Cuts, with fresh scores before each.',
+    }),
+    protect: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description:
+        'Layers that stay whole: names of nodes, weights or tensors, or patterns with *.',
+    }),
+    multipleOf: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 256 })], {
+      default: 'auto',
+      description:
+        'Widths become multiples of this many channels. auto: 8, in layers of 32 or fewer 4.',
+    }),
+    images: Type.Integer({
+      default: 128,
+      minimum: 1,
+      maximum: 10_000,
+      description: 'Calibration images, drawn from the train split by the seed.',
+    }),
+    finetune: Type.Optional(
+      Type.Object(TRAIN_OPTIONS, {
+        additionalProperties: false,
+        description: 'Training after each round: options of the stage finetune. Absent: none.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const prune = defineStage({
+  name: 'prune',
+  version: 1,
+  summary: 'Remove the least important channels, and rebuild what is left.',
+  options,
+  needsImages: {},
+
+  async run(model, chosen, ctx) {
+    const train0 = ctx.dataset?.splits.train ?? [];
+    if (train0.length === 0)
+      throw new ServiceError('SPLIT_MISSING', {
+        split: 'train',
+        what: "Stage 'prune'",
+        has: ctx.dataset === undefined ? 'no images' : 'none there',
+      });
+    const [[resource, goal]] = Object.entries(chosen.target) as [[Resource, number]];
+    const drawn = shuffled(train0.length, ctx.seed).slice(0, chosen.images);
+    const samples = drawn.sort((a, b) => a - b).map((i) => train0[i]!);
+    const { finetune, target: _, normalize, ...rest } = chosen;
+    const result = await pruneModel(
+      model,
+      {
+        ...rest,
+        normalization: normalize,
+        compensate: chosen.compensate !== false,
+        resource,
+        share: goal,
+        measured: false,
+      },
+      {
+        ...ctx,
+        binding: { ...ctx.task, preprocess: ctx.preprocess },
+        samples,
+        fileBytes: writeModel(model).byteLength,
+        progress: (done, doing) => ctx.progress(done, doing),
+        ...(finetune && { afterRound: tuned(finetune, ctx) }),
+      },
+    );
+    const { model: pruned, ...details } = result;
+    return { model: pruned, details };
+  },
+
+  ensures: expectSameInterface,
+});
+
+/** Training between rounds. */
+const tuned =
+  (
+    finetune: NonNullable<Static<typeof options>['finetune']>,
+    ctx: Parameters<typeof trainContext>[0],
+  ) =>
+  async (model: Parameters<typeof train>[0]): Promise<void> => {
+    const context = { ...trainContext(ctx), kept: undefined, ...trainingImages('prune', ctx) };
+    await train(model, settingsOf(finetune), context);
+  };
