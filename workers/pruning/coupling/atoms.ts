@@ -39,6 +39,8 @@ export class Atoms {
   readonly #family: number[] = [NO_FAMILY];
   readonly #familySize: number[] = [1];
 
+  /** Answers of `leaves`, until something changes. */
+  readonly #leaves = new Map<Atom, readonly Atom[]>();
   /** Pairs by what they consist of: equal ones are one atom. */
   readonly #pairs = new Map<number, Atom>();
 
@@ -105,7 +107,10 @@ export class Atoms {
     const root = this.find(atom);
     const parts = this.#parts[root];
     if (parts) for (const part of parts) this.block(part, cause);
-    else this.#cause[root] ??= cause;
+    else if (this.#cause[root] === undefined) {
+      this.#cause[root] = cause;
+      this.#leaves.clear();
+    }
   }
 
   /** Why leaves under `atom` must stay, each cause once; that they are positions says least and comes last. */
@@ -124,9 +129,14 @@ export class Atoms {
 
   /** Leaves under `atom` that may go, each once. */
   leaves(atom: Atom): readonly Atom[] {
+    const root = this.find(atom);
+    const known = this.#leaves.get(root);
+    if (known) return known;
     const found = new Set<Atom>();
-    this.#collect(atom, found);
-    return [...found];
+    this.#collect(root, found);
+    const leaves = [...found];
+    this.#leaves.set(root, leaves);
+    return leaves;
   }
 
   #collect(atom: Atom, found: Set<Atom>): void {
@@ -169,7 +179,9 @@ export class Atoms {
 
   #link(root: Atom, child: Atom): void {
     const [to, from] = [this.find(root), this.find(child)];
-    if (to !== from) this.#parent[from] = to;
+    if (to === from) return;
+    this.#parent[from] = to;
+    this.#leaves.clear();
   }
 }
 

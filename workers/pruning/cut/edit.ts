@@ -59,7 +59,8 @@ export class NodeEdit {
   }
 }
 
-const listDims = (old: Tensor, numbers: readonly number[]) =>
-  old.dims.length === 0 ? [] : [numbers.length];
+/** As many axes as before; the one that was longer than 1 is as long as the list. */
+const listDims = ({ dims, size }: Tensor, numbers: readonly number[]) =>
+  size === numbers.length ? dims : dims.map((d) => (d === size ? numbers.length : d));
 
 export type Edit = (e: NodeEdit) => void;

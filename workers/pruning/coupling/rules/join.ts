@@ -112,16 +112,14 @@ export const gather: CouplingRule = (c) => {
   const x = c.x(0);
   const axis = axisAt(c, 0);
   const indices = c.node.inputs[1]?.constant ? listOf(c.node, 1, '') : undefined;
-  const rank = c.xDims(1).length;
-  const [before, after] = [x.slice(0, axis), x.slice(axis + 1)];
-  if (!indices) {
-    c.block(x[axis], 'Gather takes its indices at run time');
-    c.set(0, [...before, ...c.x(1), ...after]);
-    return;
-  }
-  const picked = indices.map((i) => x[axis]!.at(i)!);
-  if (rank !== 1) c.block(picked, 'Gather takes single places of it');
-  c.set(0, [...before, ...(rank === 1 ? [picked] : c.xDims(1).map(fixed)), ...after]);
+  const form = c.xDims(1);
+  const picked = indices?.map((i) => x[axis]!.at(i)!);
+  if (!picked) c.block(x[axis], 'Gather takes its indices at run time');
+  // Places of a table of several axes, and a single place, are all wanted.
+  else if (form.every((d) => d === 1) || form.filter((d) => d !== 1).length > 1)
+    c.block(picked, 'Gather takes single places of it');
+  const among = picked ? form.map((d) => (d === picked.length ? picked : fixed(d))) : c.x(1);
+  c.set(0, [...x.slice(0, axis), ...among, ...x.slice(axis + 1)]);
 };
 
 /** Quantization: the scale of each channel follows. */
