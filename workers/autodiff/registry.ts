@@ -9,8 +9,10 @@ import { einsum } from './rules/einsum.ts';
 import * as elementwise from './rules/elementwise.ts';
 import * as fused from './rules/fused.ts';
 import * as gather from './rules/gather.ts';
+import * as grid from './rules/grid.ts';
 import * as linear from './rules/linear.ts';
 import * as localResponse from './rules/local-response.ts';
+import * as lpPooling from './rules/lp-pooling.ts';
 import * as normalization from './rules/normalization.ts';
 import { pad } from './rules/pad.ts';
 import * as pooling from './rules/pooling.ts';
@@ -44,7 +46,7 @@ export const GRADIENT_RULES = {
   Acos: trigonometry.acos,
   Acosh: trigonometry.acosh,
   Add: elementwise.add,
-  AffineGrid: unwritten,
+  AffineGrid: grid.affineGrid,
   And: flat,
   ArgMax: flat,
   ArgMin: flat,
@@ -102,11 +104,11 @@ export const GRADIENT_RULES = {
   Gelu: activations.gelu,
   Gemm: linear.gemm,
   GlobalAveragePool: pooling.globalAveragePool,
-  GlobalLpPool: unwritten,
+  GlobalLpPool: lpPooling.globalLpPool,
   GlobalMaxPool: pooling.globalMaxPool,
   Greater: flat,
   GreaterOrEqual: flat,
-  GridSample: unwritten,
+  GridSample: grid.gridSample,
   GroupNormalization: normalization.groupNorm,
   HardSigmoid: activations.hardSigmoid,
   HardSwish: activations.hardSwish,
@@ -126,13 +128,13 @@ export const GRADIENT_RULES = {
   LogSoftmax: normalization.logSoftmax,
   Loop: refused(`how often it runs ${SUBGRAPH}`),
   LpNormalization: normalization.lpNorm,
-  LpPool: unwritten,
+  LpPool: lpPooling.lpPool,
   MatMul: linear.matmul,
   MatMulInteger: INTEGER,
   Max: elementwise.extremum,
   MaxPool: pooling.maxPool,
   MaxRoiPool: unwritten,
-  MaxUnpool: unwritten,
+  MaxUnpool: lpPooling.maxUnpool,
   Mean: elementwise.mean,
   MeanVarianceNormalization: localResponse.meanVariance,
   Min: elementwise.extremum,
@@ -231,7 +233,7 @@ export const MICROSOFT_RULES = {
   FusedGemm: fused.fusedGemm,
   FusedMatMul: fused.fusedMatmul,
   Gelu: activations.gelu,
-  GridSample: unwritten,
+  GridSample: grid.gridSample,
   Inverse: fused.inverseMatrix,
   MatMulNBits: unwritten,
   MultiHeadAttention: unwritten,

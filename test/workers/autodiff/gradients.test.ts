@@ -2,36 +2,9 @@
 
 import { expect, test } from 'vitest';
 
-import { ACTIVATIONS } from './cases/activations.ts';
-import { CONVOLUTION } from './cases/convolution.ts';
-import { ELEMENTWISE } from './cases/elementwise.ts';
-import { FUSED } from './cases/fused.ts';
-import { INDEXING } from './cases/indexing.ts';
-import { LINEAR } from './cases/linear.ts';
-import { NORMALIZATION } from './cases/normalization.ts';
-import { POOLING } from './cases/pooling.ts';
-import { REDUCE } from './cases/reduce.ts';
-import { RESIZE } from './cases/resize.ts';
-import { SHAPE } from './cases/shape.ts';
+import { CASES } from './cases/registry.ts';
 import { compare } from './central-difference.ts';
 import { FORWARD } from './gradient-case.ts';
-
-const TABLES = {
-  activations: ACTIVATIONS,
-  convolution: CONVOLUTION,
-  elementwise: ELEMENTWISE,
-  fused: FUSED,
-  indexing: INDEXING,
-  linear: LINEAR,
-  normalization: NORMALIZATION,
-  pooling: POOLING,
-  reduce: REDUCE,
-  resize: RESIZE,
-  shape: SHAPE,
-};
-const CASES = Object.entries(TABLES).flatMap(([table, cases]) =>
-  Object.entries(cases).map(([name, entry]) => [`${table}: ${name}`, entry] as const),
-);
 
 test.each(CASES)('%s', async (_, entry) => {
   const compared = await compare(entry);

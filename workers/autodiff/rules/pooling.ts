@@ -85,21 +85,28 @@ export const averagePool: GradientRule = ({ node, x: [x], y: [y], dy: [d], g }) 
     const win = windowOf(node, spatial, out, intsOf(node, 'kernel_shape', []));
     const counts = windowCounts(win, spatial, out, intOf(node, 'count_include_pad', 0) === 1);
     const shared = g.div(d, g.floats([1, 1, ...out], counts, d));
-    if (tiles(win, spatial, out)) return repeatEach(g, shared, win.kernel);
-    const ones = g.fill(1, [channels, 1, ...win.kernel], d);
-    const full = out.map(
-      (o, i) => (o - 1) * win.strides[i]! + win.dilations[i]! * (win.kernel[i]! - 1) + 1,
-    );
-    const spreadOut = g.op('ConvTranspose', [shared, ones], [shapeOf(x)[0]!, channels, ...full], {
-      kernel_shape: { type: 'ints', value: win.kernel },
-      strides: { type: 'ints', value: win.strides },
-      dilations: { type: 'ints', value: win.dilations },
-      group: { type: 'int', value: channels },
-    });
-    const after = full.map((f, i) => spatial[i]! - (f - win.before[i]!));
-    return g.pad(spreadOut, [0, 0, ...win.before.map((b) => -b)], [0, 0, ...after]);
+    return spreadOverWindows(g, shared, [shapeOf(x)[0]!, channels, ...spatial], win);
   },
 ];
+
+/** Each element of d added to every place of its window: the adjoint of summing over windows. Shapes: (N, C, O…) → `input`. */
+export function spreadOverWindows(g: GraphBuilder, d: Value, input: Shape, win: Window): Value {
+  const [n, channels, ...spatial] = input as [number, number, ...number[]];
+  const out = shapeOf(d).slice(2);
+  if (tiles(win, spatial, out)) return repeatEach(g, d, win.kernel);
+  const full = out.map(
+    (o, i) => (o - 1) * win.strides[i]! + win.dilations[i]! * (win.kernel[i]! - 1) + 1,
+  );
+  const ones = g.fill(1, [channels, 1, ...win.kernel], d);
+  const whole = g.op('ConvTranspose', [d, ones], [n, channels, ...full], {
+    kernel_shape: { type: 'ints', value: win.kernel },
+    strides: { type: 'ints', value: win.strides },
+    dilations: { type: 'ints', value: win.dilations },
+    group: { type: 'int', value: channels },
+  });
+  const after = full.map((f, i) => spatial[i]! - (f - win.before[i]!));
+  return g.pad(whole, [0, 0, ...win.before.map((b) => -b)], [0, 0, ...after]);
+}
 
 /** Windows that lie side by side and cover the input once. */
 const tiles = (win: Window, spatial: Shape, out: Shape) =>

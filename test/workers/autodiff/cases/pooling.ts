@@ -88,3 +88,28 @@ export const POOLING: Readonly<Record<string, GradientCase>> = {
     values: { x: { from: -20, to: 20 } },
   },
 };
+
+const lp = (op: string, x: string, attributes: string): GradientCase => ({
+  inputs: `float[${x}] x`,
+  nodes: `y = ${op}${attributes}(x)`,
+  forward: 'single',
+});
+
+/** Ops that sample and pool at given places, or by other norms. */
+export const OTHER_POOLING: Readonly<Record<string, GradientCase>> = {
+  'LpPool by 2': lp('LpPool', '1,2,4,5', '<kernel_shape=[2,2], strides=[2,2]>'),
+  'LpPool by 1, pads': lp('LpPool', '1,1,3,3', '<kernel_shape=[2,2], p=1, pads=[1,0,0,1]>'),
+  'LpPool by 3, SAME_UPPER': lp(
+    'LpPool',
+    '1,1,5,4',
+    '<kernel_shape=[3,2], p=3, strides=[2,2], auto_pad="SAME_UPPER">',
+  ),
+  'GlobalLpPool by 2': lp('GlobalLpPool', '1,2,2,3', ''),
+  'GlobalLpPool by 3': lp('GlobalLpPool', '1,2,2,3', '<p=3>'),
+  MaxUnpool: {
+    inputs: 'float[1,1,2,2] x',
+    constants: 'int64[1,1,2,2] i = {0, 3, 9, 14}',
+    nodes: 'y = MaxUnpool<kernel_shape=[2,2], strides=[2,2]>(x, i)',
+    forward: 'linear',
+  },
+};
