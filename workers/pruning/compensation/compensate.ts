@@ -5,6 +5,7 @@ import { type Model, type Node, nodeLabel } from '../../onnx/graph.ts';
 import { GraphIndex } from '../../onnx/uses.ts';
 import { liftConstants } from '../../passes/constants.ts';
 import { canonical } from '../../training/canonical.ts';
+import { changedValues } from './changed.ts';
 import { Products } from './gemm.ts';
 import { type Layer, layerOf } from './layer.ts';
 import type {
@@ -21,7 +22,7 @@ import { type Feeds, Replay } from './replay.ts';
 const MEMORY = 512 * 2 ** 20;
 
 /**
- * Fit every layer, in graph order, so that on the pruned network's own inputs X it meets the original network's outputs Y before the
+ * Fit every layer behind a cut, in graph order, so that on the pruned network's own inputs X it meets the original network's outputs Y before the
  * activation function:
  *
  *     W′ = W + (Y − W·X)·Xᵀ·(X·Xᵀ + λ·mean diag·I)⁻¹        X: unfolded patches with a row of ones for the bias
@@ -81,15 +82,22 @@ export async function compensate(
     await context.moments.release();
     await context.products.release();
   }
-  const changed = found.filter((_, i) => layers[i] !== undefined).map((m) => m.pruned);
-  return { model: await withWeights(pruned, changed), layers };
+  return {
+    model: await withWeights(
+      pruned,
+      found.map((m) => m.pruned),
+    ),
+    layers,
+  };
 }
 
 function matched(before: Model, after: Model, pairs: readonly LayerPair[]): MatchedLayer[] {
   const [from, to] = [layersByOutput(before), layersByOutput(after)];
+  const changed = changedValues(before.graph, after.graph);
   return pairs.flatMap(({ original, pruned, keptOutputs }) => {
     const [a, b] = [from(original), to(pruned)];
     if (!a || !b || b.groups * b.rows !== keptOutputs.length) return [];
+    if (!changed.has(b.input)) return [];
     return [{ name: nodeLabel(pruned), original: a, pruned: b, kept: keptOutputs }];
   });
 }

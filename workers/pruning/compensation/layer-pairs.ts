@@ -2,6 +2,7 @@
 
 import type { Node } from '../../onnx/graph.ts';
 import type { Layer } from './layer.ts';
+import type { Positions } from './positions.ts';
 
 /** A layer of the pruned network, and the one that it was. */
 export interface LayerPair {
@@ -23,6 +24,8 @@ export interface CompensateOptions {
   /** Bytes for values that are kept between layers; default 512 MiB. */
   readonly memory?: number;
   readonly seed?: number;
+  /** Which output positions are looked at; default: each with the same chance. */
+  readonly positions?: Positions;
   /** @param done 0…1 */
   progress(done: number, doing: string): void;
 }

@@ -1,8 +1,8 @@
 /** @file Which layer of a cut model was which, and which of its outputs are left. */
 
-import { type Model, shapeKnown } from '../../onnx/graph.ts';
+import { type Model, shapeKnown, type Value } from '../../onnx/graph.ts';
 import { range } from '../../onnx/static-shapes.ts';
-import { weightIndex } from '../../onnx/trained.ts';
+import { isTrained, weightIndex } from '../../onnx/trained.ts';
 import type { CutGroup } from '../cut/cut.ts';
 import type { LayerPair } from './layer-pairs.ts';
 
@@ -30,6 +30,19 @@ export function layerPairs(
     const kept =
       cuts.get(`${axis} ${output!.name}`) ?? (typeof size === 'number' ? range(size) : undefined);
     return kept ? [{ original: node, pruned: left, keptOutputs: kept }] : [];
+  });
+}
+
+/** Outputs of every weighted layer, and the axis of their channels. */
+export function layerOutputs({
+  graph,
+}: Model): { readonly output: Value; readonly outputAxis: number }[] {
+  return graph.nodes.flatMap((node) => {
+    const at = weightIndex(node);
+    const output = node.outputs[0];
+    const shape = output && shapeKnown(output);
+    if (at === undefined || !output || !shape || !isTrained(node)) return [];
+    return [{ output, outputAxis: outputAxis(node.op, shape.length, at) }];
   });
 }
 

@@ -8,6 +8,7 @@ import type { Matrix, Products } from './gemm.ts';
 import { biasOf, type Layer, matrixOf } from './layer.ts';
 import type { CompensatedLayer, CompensateOptions, MatchedLayer } from './layer-pairs.ts';
 import { MomentSums } from './moments.ts';
+import { anywhere } from './positions.ts';
 import type { Feeds, Piece, Replay } from './replay.ts';
 import { fitRidge } from './ridge.ts';
 import {
@@ -17,7 +18,6 @@ import {
   indexInput,
   patchIndices,
   positionsOf,
-  samplePositions,
 } from './unfold.ts';
 import { writeLayer } from './write-layer.ts';
 
@@ -109,14 +109,15 @@ async function collect(
   context: RebuildContext,
 ): Promise<void> {
   const rng = random((context.seed ?? 0) + step);
-  const { images, heldOut } = context;
+  const { images, heldOut, positions: choose = anywhere } = context;
   for await (const [i, feeds] of inputsOf(context)) {
     context.signal.throwIfAborted();
     const outputs: Record<string, Feed> = {};
     const patches: Record<string, Feed> = {};
     for (const s of sharing) {
       const { pruned } = s.layers[0]!;
-      const positions = samplePositions(positionsOf(pruned), s.count, rng);
+      const total = positionsOf(pruned);
+      const positions = choose(i, s.layers[0]!.original.output.name, total, s.count, rng);
       outputs[s.outputs!.indices.name] = indexFeed(positions);
       patches[s.patches!.indices.name] = indexFeed(patchIndices(pruned, positions));
     }

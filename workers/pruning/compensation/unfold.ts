@@ -4,25 +4,12 @@ import { unravel } from '../../autodiff/rules/convolution.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import { Value } from '../../onnx/graph.ts';
 import { range, shapeOf, sizeOf } from '../../onnx/static-shapes.ts';
-import type { Random } from '../../runtime/random.ts';
 import type { Feed } from '../../runtime/session.ts';
 import type { Layer } from './layer.ts';
 
 /** Output positions that a layer has: batch × spatial, or rows. */
 export const positionsOf = ({ output, outputAxis }: Layer): number =>
   sizeOf(shapeOf(output)) / shapeOf(output)[outputAxis]!;
-
-/** `count` of `total` positions, each at most once, rising. */
-export function samplePositions(total: number, count: number, rng: Random): number[] {
-  if (count >= total) return range(total);
-  // Floyd's algorithm: no list of all positions.
-  const chosen = new Set<number>();
-  for (let last = total - count; last < total; last++) {
-    const drawn = rng.below(last + 1);
-    chosen.add(chosen.has(drawn) ? last : drawn);
-  }
-  return [...chosen].sort((a, b) => a - b);
-}
 
 /** A new input for `count` indices. */
 export function indexInput(g: GraphBuilder, name: string, count: number): Value {

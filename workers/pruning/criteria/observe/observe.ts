@@ -36,7 +36,7 @@ export async function observe(
   model: Model,
   taps: readonly Tap[],
   options: ObserveOptions,
-  see: (seen: Seen) => void,
+  see: (seen: Seen, image: number) => void,
 ): Promise<void> {
   const copy = await canonical(model, options.open);
   const { outputs, source } = buildTaps(copy, taps, options.source);
@@ -49,7 +49,7 @@ export async function observe(
       for (const extra of source?.runs(image, done) ?? [{}]) {
         signal.throwIfAborted();
         const results = await session.run({ ...image.feeds, ...extra }, names);
-        see((tap) => results[outputs.get(keyOf(tap))!]!.data as Float32Array);
+        see((tap) => results[outputs.get(keyOf(tap))!]!.data as Float32Array, done);
       }
       options.onImage(++done);
     }

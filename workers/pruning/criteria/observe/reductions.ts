@@ -45,6 +45,11 @@ export const REDUCTIONS = {
       return sum(g, g.mul(gate, gate), axis);
     },
   },
+  /** Σ over the axis of (∂L/∂v)²: one number per position, row-major over all other axes. */
+  sensitivity: {
+    gradient: true,
+    build: (g, _, axis, dv) => g.sum(g.mul(dv!, dv!), [axis], false),
+  },
   /** Mean of v, (n). */
   mean: { gradient: false, build: mean },
   /** Mean of v², (n). */
