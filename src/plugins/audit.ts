@@ -6,6 +6,9 @@ import type { Audit } from '../records/audit.ts';
 
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** Of an id that a client has chosen. */
+const MOST_CHARACTERS = 100;
+
 /** Requests without a valid key belong to no tenant: they are in the server's log only. */
 export function installAudit(app: FastifyInstance, audit: Pick<Audit, 'add'>): void {
   app.addHook('onResponse', async (request, reply) => {
@@ -19,7 +22,7 @@ export function installAudit(app: FastifyInstance, audit: Pick<Audit, 'add'>): v
       status: reply.statusCode,
       key: request.key,
       address: request.ip,
-      request: request.id,
+      request: request.id.slice(0, MOST_CHARACTERS),
     };
     await audit.add(request.tenant, { ...entry, target: entry.target || null }).catch((error) => {
       request.log.warn({ err: error, action }, 'the audit log could not be written');

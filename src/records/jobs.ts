@@ -104,7 +104,7 @@ export class Jobs {
       if (!change) return job;
       const next: JobRecord = { ...job, ...change.set, version: job.version + 1 };
       const answer = await this.#write(job, next, change.events ?? [], attempt);
-      if (answer === 'ok') return this.#found(next);
+      if (answer === 'ok') return this.#remember(next);
       if (answer === 'missing') return undefined;
       if (answer === 'fenced') throw new Fenced(id);
     }
@@ -127,7 +127,7 @@ export class Jobs {
   }
 
   /** Later jobs with the same spec find its result. Not of one piece with the change: losing it costs a repetition. */
-  async #found(job: JobRecord): Promise<JobRecord> {
+  async #remember(job: JobRecord): Promise<JobRecord> {
     if (job.status === 'succeeded' && job.resultKey)
       await this.#redis.hset(this.keys.results(job.tenant), job.resultKey, job.id);
     return job;

@@ -71,6 +71,7 @@ const ALWAYS: readonly ErrorCode[] = [
   'UNAUTHORIZED',
   'FORBIDDEN',
   'SCOPE_MISSING',
+  'PAYLOAD_TOO_LARGE',
   'RATE_LIMITED',
   'INTERNAL',
   'REDIS_UNAVAILABLE',

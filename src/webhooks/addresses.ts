@@ -71,19 +71,26 @@ export function checkUrl(text: string, allowPrivate: boolean): URL {
 
 /**
  * Check a webhook's address as it is registered: its form, and where its name leads now. A name that cannot be
- * resolved now is accepted: it is asked for again at each delivery.
+ * resolved now, within three seconds, is accepted: it is asked for again at each delivery.
  *
  * @throws WEBHOOK_TARGET_REFUSED
  */
 export async function checkTarget(text: string, allowPrivate: boolean): Promise<void> {
   const url = checkUrl(text, allowPrivate);
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const found = await resolve(host, { all: true }).catch(() => []);
+  const found = await Promise.race([resolve(host, { all: true }).catch(() => []), soon()]);
   for (const { address } of found) {
     const why = refusedAddress(address, allowPrivate);
     if (why) throw refused(text, `'${host}' leads to an address that is refused: ${why}`);
   }
 }
+
+const PATIENCE_MS = 3000;
+
+const soon = (): Promise<never[]> =>
+  new Promise((done) => {
+    setTimeout(() => done([]), PATIENCE_MS).unref();
+  });
 
 type Answer = (
   error: NodeJS.ErrnoException | null,
