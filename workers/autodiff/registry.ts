@@ -3,6 +3,7 @@ import { type Node, nodeLabel } from '../onnx/graph.ts';
 import { refuse } from './refusal.ts';
 import type { GradientRule } from './rule.ts';
 import * as activations from './rules/activations.ts';
+import * as attention from './rules/attention.ts';
 import * as convolution from './rules/convolution.ts';
 import { dropout } from './rules/dropout.ts';
 import { einsum } from './rules/einsum.ts';
@@ -54,7 +55,7 @@ export const GRADIENT_RULES = {
   Asinh: trigonometry.asinh,
   Atan: trigonometry.atan,
   Atanh: trigonometry.atanh,
-  Attention: unwritten,
+  Attention: attention.attention,
   AveragePool: pooling.averagePool,
   BatchNormalization: normalization.batchNorm,
   Bernoulli: flat,
@@ -223,9 +224,10 @@ export const GRADIENT_RULES = {
 
 /** The same for com.microsoft: fusions that onnxruntime and its exporters write. */
 export const MICROSOFT_RULES = {
-  Attention: unwritten,
+  Attention: attention.projectedAttention,
   BiasGelu: fused.biasGelu,
   BiasSoftmax: unwritten,
+  CDist: unwritten,
   DequantizeLinear: quantize.dequantizeLinear,
   EmbedLayerNormalization: unwritten,
   FastGelu: fused.fastGelu,
@@ -236,7 +238,7 @@ export const MICROSOFT_RULES = {
   GridSample: grid.gridSample,
   Inverse: fused.inverseMatrix,
   MatMulNBits: unwritten,
-  MultiHeadAttention: unwritten,
+  MultiHeadAttention: attention.multiHeadAttention,
   NhwcMaxPool: INTEGER,
   QAttention: INTEGER,
   QGemm: INTEGER,

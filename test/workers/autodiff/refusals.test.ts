@@ -85,6 +85,24 @@ const REFUSED: readonly (readonly [string, GradientCase, RegExp])[] = [
     /'norm' is a LayerNormalization, .*'mean', a statistic/,
   ],
   [
+    'Attention with a softcap',
+    {
+      inputs: 'float[1,1,2,2] x',
+      nodes: '["soft"] y = Attention<softcap=2.0>(x, x, x)',
+      opset: 23,
+    },
+    /'soft' is an? Attention, .*softcap has no rule/,
+  ],
+  [
+    'MultiHeadAttention with a padding mask',
+    {
+      inputs: 'float[1,2,4] x',
+      constants: 'int32[1] mask = {1}',
+      nodes: '["padded"] y = com.microsoft.MultiHeadAttention<num_heads=2>(x, x, x, "", mask)',
+    },
+    /'padded' is a com.microsoft.MultiHeadAttention, .*padding mask has no rule/,
+  ],
+  [
     'Tile by computed repeats',
     {
       inputs: 'float[2] x, int64[1] r',
@@ -123,10 +141,10 @@ test.each([
   ],
   [
     'an op of another domain',
-    'com.microsoft.MultiHeadAttention',
+    'com.microsoft.CDist',
     {
-      inputs: 'float[1,2,4] x',
-      nodes: '["memory"] y = com.microsoft.MultiHeadAttention<num_heads=2>(x, x, x)',
+      inputs: 'float[2,3] x',
+      nodes: '["memory"] y = com.microsoft.CDist<metric="euclidean">(x, x)',
     },
   ],
 ] as const)('not written yet, by op and node: %s', async (_, op, entry) => {

@@ -26,6 +26,12 @@ export const CONVOLUTION: Readonly<Record<string, GradientCase>> = {
   'Conv 6×6 stride 2 pads 2': conv('1,1,8,8', '2,1,6,6', '<strides=[2,2], pads=[2,2,2,2]>'),
   'Conv 4×4 stride 4 (patches)': conv('1,2,8,8', '3,2,4,4', '<strides=[4,4]>'),
   'Conv 5×1 and 1×5 kernels': conv('1,2,6,3', '2,2,5,1', '<pads=[2,0,2,0]>'),
+  'Conv 9×9 kernel': conv('1,2,9,10', '2,2,9,9', '<pads=[4,0,4,1]>'),
+  'Conv 9×9 kernel groups 2 stride 2': conv(
+    '1,2,10,9',
+    '2,1,9,9',
+    '<group=2, strides=[2,2], pads=[3,4,4,3]>',
+  ),
   'Conv mixed strides': conv('1,2,5,6', '2,2,3,2', '<strides=[1,2], pads=[1,0,1,0]>'),
   'Conv dilation 2': conv('1,2,6,6', '2,2,3,3', '<dilations=[2,2], pads=[2,2,2,2]>'),
   'Conv dilation 2 stride 2': conv(

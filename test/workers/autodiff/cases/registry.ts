@@ -2,6 +2,7 @@
 
 import type { GradientCase } from '../gradient-case.ts';
 import { ACTIVATIONS } from './activations.ts';
+import { ATTENTION } from './attention.ts';
 import { CONVOLUTION } from './convolution.ts';
 import { ELEMENTWISE } from './elementwise.ts';
 import { FUSED } from './fused.ts';
@@ -16,6 +17,7 @@ import { SHAPE } from './shape.ts';
 
 const TABLES: Readonly<Record<string, Readonly<Record<string, GradientCase>>>> = {
   activations: ACTIVATIONS,
+  attention: ATTENTION,
   convolution: CONVOLUTION,
   elementwise: ELEMENTWISE,
   fused: FUSED,
