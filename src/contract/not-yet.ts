@@ -4,7 +4,7 @@
 export const FIELDS_TO_COME = ['preset', 'requires'] as const;
 
 /** Stages. */
-export const STAGES_TO_COME = ['prune', 'factorize', 'finetune', 'distill'] as const;
+export const STAGES_TO_COME = ['factorize', 'distill'] as const;
 
 /** Options of stages: any value of the option (`true`), or single values. */
 export const OPTIONS_TO_COME: Readonly<

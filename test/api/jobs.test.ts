@@ -82,7 +82,7 @@ describe('without a worker', () => {
     ],
     ['a wrong type', { ...simplify, seed: '7' }, 'SPEC_INVALID', '/seed'],
     ['a preset', { preset: 'fast' }, 'NOT_YET_SUPPORTED', '/preset'],
-    ['a stage to come', { stages: [{ stage: 'prune' }] }, 'NOT_YET_SUPPORTED', '/stages/0/stage'],
+    ['a stage to come', { stages: [{ stage: 'distill' }] }, 'NOT_YET_SUPPORTED', '/stages/0/stage'],
     [
       'images wanted, none named',
       { stages: [{ stage: 'quantize' }] },
