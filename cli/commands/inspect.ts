@@ -1,5 +1,11 @@
 import { basename } from 'node:path';
+
 import { loadModel } from '../../workers/data/load-model.ts';
+import {
+  type GroupInfo,
+  inspectGroups,
+  type PruningInfo,
+} from '../../workers/inspection/groups.ts';
 import {
   type FullModelInfo,
   inspectModel,
@@ -12,13 +18,23 @@ import { EXIT } from '../exit-codes.ts';
 
 export const inspect: CliCommand = {
   summary:
-    'what a model is: params, MACs, bytes, ops, detected head, what can be quantized and trained',
+    'what a model is: params, MACs, bytes, ops, detected head, what can be quantized, trained and pruned',
   arguments: '<model>',
-  async run([file], _, io) {
+  options: (command) =>
+    command.option(
+      '--groups',
+      'also every group of channels that can be cut: members, couplings, cost; and what cannot be cut, and why',
+    ),
+  async run([file], options, io) {
     const { bytes, id } = await loadModel(file!);
     const info = { ...(await inspectModel(bytes, basename(file!))), id: id as `sha256:${string}` };
-    const tensors = quantizableTensors(readModel(bytes));
-    io.result({ ...info, quantizableTensors: tensors }, text(info));
+    const model = readModel(bytes);
+    const groups = options['groups'] ? await inspectGroups(model) : undefined;
+    const more = {
+      quantizableTensors: quantizableTensors(model),
+      ...(groups && { pruning: groups }),
+    };
+    io.result({ ...info, ...more }, [text(info), ...(groups ? groupsText(groups) : [])].join('\n'));
     return EXIT.done;
   },
 };
@@ -46,6 +62,7 @@ function text(info: FullModelInfo): string {
     ['opset', `${info.opset} (IR ${info.irVersion}, ${info.producer || 'unnamed producer'})`],
     ['quantized', info.quantized ?? `no; ${info.quantizable} weights can be`],
     ['training', training(info)],
+    ['pruning', pruning(info)],
     ['ops', ops],
     ...info.warnings.map((w) => ['warning', w]),
   ];
@@ -55,4 +72,27 @@ function text(info: FullModelInfo): string {
 function training({ training }: FullModelInfo): string {
   if (!training.trainable) return `no: ${training.why}`;
   return `yes; ${training.weights} tensors with ${format.count(training.elements)} numbers`;
+}
+
+function pruning({ pruning }: FullModelInfo): string {
+  if ('why' in pruning) return `no: ${pruning.why}`;
+  return `${format.count(pruning.channels)} channels in ${pruning.groups} groups; ${pruning.refused.length} layers cannot be cut`;
+}
+
+function groupsText(found: PruningInfo): string[] {
+  if ('why' in found) return [];
+  const refused = found.refused.map(({ tensor, node, op, reason }) => {
+    return `\n${tensor}: cannot be cut\n  ${reason}${node ? ` (${op} '${node}')` : ''}`;
+  });
+  return [...found.groups.map(groupText), ...refused];
+}
+
+function groupText({ id, channels, perChannel, why, tensors }: GroupInfo): string {
+  const cost = `${format.count(perChannel.params)} params and ${format.count(perChannel.macs)} MACs each`;
+  const members = tensors.map(({ name, axis }) => `${name}:${axis}`).join(', ');
+  return [
+    `\n${id}: ${channels} channels, ${cost}`,
+    ...why.map((w) => `  ${w}`),
+    `  cut: ${members}`,
+  ].join('\n');
 }

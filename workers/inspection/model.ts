@@ -12,6 +12,7 @@ import { quantizedForm } from '../quantization/eligibility.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
 import { bindTask } from '../tasks/registry.ts';
 import { trainability } from '../training/trainable.ts';
+import { inspectGroups, type RefusedInfo } from './groups.ts';
 
 /** ModelInfo of the contract, and what people ask next. */
 export type FullModelInfo = ModelInfo & {
@@ -29,6 +30,16 @@ export type FullModelInfo = ModelInfo & {
   readonly weightTypes: Readonly<Record<string, number>>;
   /** Number of weights that `quantize` can turn into integers. */
   readonly quantizable: number;
+  /** What `prune` could cut: `inspectGroups` tells all of it. */
+  readonly pruning:
+    | {
+        /** Groups of channels that can be cut. */
+        readonly groups: number;
+        /** Channels in them. */
+        readonly channels: number;
+        readonly refused: readonly RefusedInfo[];
+      }
+    | { readonly why: string };
   readonly metadata: Readonly<Record<string, string>>;
 };
 
@@ -44,6 +55,7 @@ export async function inspectModel(bytes: Uint8Array, name?: string): Promise<Fu
   const ops = countOps(model.graph);
   const inputs = ports(model.graph.inputs.filter((v) => !v.constant));
   const training = await trainability(model);
+  const pruning = await pruningOf(model);
   await inferTypes(model);
   const macs = Math.round(countMacs(model));
   const quantized = quantizedForm(model.graph) ?? null;
@@ -58,6 +70,7 @@ export async function inspectModel(bytes: Uint8Array, name?: string): Promise<Fu
     params: countParams(model),
     macs: dynamic ? null : macs,
     training,
+    pruning,
     ops,
     head: binding.description,
     classes: binding.classes ?? null,
@@ -72,6 +85,13 @@ export async function inspectModel(bytes: Uint8Array, name?: string): Promise<Fu
     metadata: model.metadata,
   };
   return { ...info, warnings: [...binding.notes, ...warningsOf(model, info)] };
+}
+
+async function pruningOf(model: Model): Promise<FullModelInfo['pruning']> {
+  const found = await inspectGroups(model);
+  if ('why' in found) return found;
+  const channels = found.groups.reduce((n, group) => n + group.channels, 0);
+  return { groups: found.groups.length, channels, refused: found.refused };
 }
 
 /** Names of the weights that `quantize` can turn into integers; none of a model that is quantized already. */
