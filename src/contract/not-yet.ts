@@ -11,9 +11,8 @@ export const OPTIONS_TO_COME: Readonly<
   Record<string, Readonly<Record<string, true | readonly string[]>>>
 > = {
   quantize: {
-    precision: ['int16', 'int16-full', 'fp16', 'mixed'],
+    precision: ['fp16', 'mixed'],
     method: ['qat', 'hybrid'],
-    rounding: true,
     io: true,
     qat: true,
   },

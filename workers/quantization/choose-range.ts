@@ -5,8 +5,8 @@ import { meanSquaredError, occupied, quantizerFor } from './calibrators/mse.ts';
 import { CALIBRATORS, type CalibratorName } from './calibrators/registry.ts';
 import type { Histogram } from './histogram.ts';
 import type { QuantizedTensor } from './placement.ts';
-import type { Profile } from './profiles.ts';
-import { asymmetric, type Quantizer } from './scale.ts';
+import type { Activations } from './profiles.ts';
+import type { Quantizer } from './scale.ts';
 
 export interface Chosen {
   readonly quantizer: Quantizer;
@@ -21,22 +21,17 @@ const CANDIDATES = ['mse', 'minmax', 'percentile'] as const satisfies readonly C
 export function chooseRange(
   { activation }: QuantizedTensor,
   histogram: Histogram,
-  profile: Profile,
+  { format, symmetric }: Activations,
   name: CalibratorName | 'auto',
 ): Chosen {
   const context: CalibratorContext = {
-    format: profile.activations,
-    symmetric: false,
+    format,
+    symmetric,
     ...(activation && { activation }),
   };
   const from = (calibrator: CalibratorName): Chosen & { range: Range } => {
     const range = CALIBRATORS[calibrator](histogram, context);
-    return {
-      range,
-      calibrator,
-      histogram,
-      quantizer: asymmetric(range.min, range.max, profile.activations),
-    };
+    return { range, calibrator, histogram, quantizer: quantizerFor(range, context) };
   };
   if (name !== 'auto') return from(name);
   const bins = occupied(histogram, activation);

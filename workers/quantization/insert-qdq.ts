@@ -1,26 +1,21 @@
 /** @file Write quantizers into a graph as QuantizeLinear / DequantizeLinear pairs (QDQ). */
 
-import { int, intOf } from '../onnx/attributes.ts';
-import { type Graph, type Node, shapeKnown, Value } from '../onnx/graph.ts';
-import { Names } from '../onnx/names.ts';
-import { bytesOf, Tensor } from '../onnx/tensor.ts';
-import { sortNodes } from '../onnx/topological.ts';
+import { intOf } from '../onnx/attributes.ts';
+import type { Graph, Node, Value } from '../onnx/graph.ts';
+import type { Tensor } from '../onnx/tensor.ts';
 import { weightIndex } from '../onnx/trained.ts';
-import { replaceUses, valuesUsedIn } from '../onnx/uses.ts';
-import { floatsOf, makeTensor } from '../onnx/values.ts';
+import { floatsOf } from '../onnx/values.ts';
 import { leastWeightScale, quantizeBias } from './bias.ts';
 import { biasShift } from './bias-correction.ts';
 import type { QuantizedTensor } from './placement.ts';
+import { type BiasChoice, biasTensor, QdqWriter } from './qdq-writer.ts';
 import type { Quantizer } from './scale.ts';
-import {
-  type QuantizedWeights,
-  quantizeWeights,
-  type WeightFormat,
-  type WeightOptions,
-} from './weights.ts';
+import { type QuantizedWeights, quantizeWeights, type WeightOptions } from './weights.ts';
 
 export interface InsertOptions {
   readonly weights: WeightOptions;
+  /** int32 in the scale of the products, or as they are. */
+  readonly biases: 'int32' | 'float';
   /** Mean of each channel of a Conv's input, where it is known: what rounding the weights adds on average is taken out of the bias. */
   readonly means?: ReadonlyMap<Value, Float64Array>;
 }
@@ -30,13 +25,21 @@ export interface Inserted {
   readonly raisedChannels: Readonly<Record<string, readonly number[]>>;
   /** Biases that were corrected, with what they were before. */
   readonly biases: readonly BiasChoice[];
+  readonly weights: readonly PlacedWeights[];
 }
 
-/** The codes of one bias, with and without what rounding the weights adds on average. `value` holds the corrected ones. */
-export interface BiasChoice {
+/** Where the codes of one product's weights went. */
+export interface PlacedWeights {
+  readonly node: Node;
+  /** Name of the product's result in the float model. */
+  readonly output: string;
+  /** Index of the weight among the node's inputs. */
+  readonly at: number;
+  /** The codes: what they hold may be replaced. */
   readonly value: Value;
-  readonly plain: Tensor;
-  readonly corrected: Tensor;
+  readonly quantized: QuantizedWeights;
+  readonly float: Tensor;
+  readonly bias: Float32Array | undefined;
 }
 
 /**
@@ -50,58 +53,81 @@ export function insertQdq(
   quantizers: ReadonlyMap<Value, Quantizer>,
   options: InsertOptions,
 ): Inserted {
-  const writer = new Writer(graph);
+  const writer = new QdqWriter(graph);
   const raised: Record<string, number[]> = {};
-  const biases = products.flatMap(
-    (node) => quantizeProduct(writer, node, quantizers, options, raised) ?? [],
-  );
+  const made = products.map((node) => quantizeProduct(writer, node, quantizers, options, raised));
   for (const { value, readers } of tensors)
     writer.activation(value, quantizers.get(value)!, readers);
   writer.finish();
-  return { raisedChannels: raised, biases };
+  return {
+    raisedChannels: raised,
+    biases: made.flatMap(({ bias }) => bias ?? []),
+    weights: made.map(({ weights }) => weights),
+  };
+}
+
+interface Product {
+  readonly weights: PlacedWeights;
+  readonly bias?: BiasChoice | undefined;
 }
 
 function quantizeProduct(
-  writer: Writer,
+  writer: QdqWriter,
   node: Node,
   quantizers: ReadonlyMap<Value, Quantizer>,
   options: InsertOptions,
   raised: Record<string, number[]>,
-): BiasChoice | undefined {
+): Product {
   const at = weightIndex(node)!;
   const weight = node.inputs[at]!;
   const x = node.inputs[at === 0 ? 1 : 0]!;
   const inputScale = quantizers.get(x)?.scale ?? 1;
-  const tensor = weight.constant!;
-  const axis = outputAxis(node, at, tensor.dims.length);
-  const data = floatsOf(tensor);
-  const bias = node.op === 'MatMul' ? undefined : node.inputs[2];
-  const biasData =
-    bias?.constant && bias.constant.size === tensor.dims[axis]
-      ? floatsOf(bias.constant)
-      : undefined;
-  let quantized = quantizeWeights(data, tensor.dims, axis, options.weights);
-  if (biasData) {
-    const low = [...biasData.keys()].filter(
-      (c) => quantized.scales[c]! < leastWeightScale(biasData[c]!, inputScale),
+  const float = weight.constant!;
+  const axis = outputAxis(node, at, float.dims.length);
+  const bias = constantBias(node, float.dims[axis]!);
+  let quantized = quantizeWeights(floatsOf(float), float.dims, axis, options.weights);
+  if (bias && options.biases === 'int32') {
+    const low = [...bias.keys()].filter(
+      (c) => quantized.scales[c]! < leastWeightScale(bias[c]!, inputScale),
     );
     if (low.length > 0) {
       raised[weight.name] = low;
-      quantized = raiseScales(quantized, data, tensor.dims, biasData, inputScale);
+      quantized = raiseScales(quantized, floatsOf(float), float.dims, bias, inputScale);
     }
   }
-  node.inputs[at] = writer.constant(weight, quantized, tensor.dims);
-  if (!biasData) return undefined;
-  const plain = quantizeBias(biasData, inputScale, quantized.scales);
-  const mean = options.means?.get(x);
-  const corrected = mean && correctedBias(node, biasData, data, tensor.dims, quantized, mean);
-  const codes = corrected ? quantizeBias(corrected, inputScale, quantized.scales) : plain;
-  const { value, dequantized } = writer.bias(bias!, codes);
-  node.inputs[2] = dequantized;
-  return corrected && { value, plain: biasTensor(plain.codes), corrected: biasTensor(codes.codes) };
+  const { value, dequantized } = writer.constant(weight, quantized, float.dims);
+  node.inputs[at] = dequantized;
+  const weights = { node, output: node.outputs[0]!.name, at, value, quantized, float, bias };
+  if (!bias) return { weights };
+  return {
+    weights,
+    bias: placeBias(writer, weights, bias, inputScale, options.means?.get(x), options),
+  };
 }
 
-const biasTensor = (codes: Int32Array) => new Tensor('int32', [codes.length], bytesOf(codes));
+/** One number per output, where the node has such a bias. */
+function constantBias(node: Node, outputs: number): Float32Array | undefined {
+  const bias = node.op === 'MatMul' ? undefined : node.inputs[2]?.constant;
+  return bias?.size === outputs ? floatsOf(bias) : undefined;
+}
+
+function placeBias(
+  writer: QdqWriter,
+  { node, quantized, float }: PlacedWeights,
+  bias: Float32Array,
+  inputScale: number,
+  mean: Float64Array | undefined,
+  { biases }: InsertOptions,
+): BiasChoice | undefined {
+  const better = mean && correctedBias(node, bias, floatsOf(float), float.dims, quantized, mean);
+  if (biases === 'float') return better && writer.floatBias(node, bias, better);
+  const codesOf = (b: Float32Array) => quantizeBias(b, inputScale, quantized.scales);
+  const plain = codesOf(bias);
+  const codes = better ? codesOf(better) : plain;
+  const { value, dequantized } = writer.bias(node.inputs[2]!, codes);
+  node.inputs[2] = dequantized;
+  return better && { value, plain: biasTensor(plain.codes), corrected: biasTensor(codes.codes) };
+}
 
 /** Undefined where the mean of each input channel does not tell: other ops, other layouts. */
 function correctedBias(
@@ -146,153 +172,4 @@ function outputAxis(node: Node, at: number, rank: number): number {
     return intOf(node, 'transB', 0) === 1 ? 0 : 1;
   }
   return at === 0 ? rank - 2 : rank - 1;
-}
-
-const equal = (a: Float32Array, b: Float32Array) => a.every((x, i) => x === b[i]);
-
-class Writer {
-  readonly #graph: Graph;
-  readonly #names: Names;
-  readonly #constants = new Map<Value, { readonly scales: Float32Array; readonly out: Value }>();
-  readonly #zeroPoints = new Map<string, Value>();
-  readonly #added: Node[] = [];
-
-  constructor(graph: Graph) {
-    this.#graph = graph;
-    this.#names = new Names(graph);
-  }
-
-  #initializer(stem: string, tensor: Tensor): Value {
-    const value = new Value(
-      this.#names.fresh(stem),
-      { kind: 'tensor', dtype: tensor.dtype, shape: tensor.dims },
-      tensor,
-    );
-    this.#graph.initializers.push(value);
-    return value;
-  }
-
-  /** Zero points of symmetric formats, stored once for each length. */
-  #zeros(format: WeightFormat | 'int32', count: number): Value {
-    const stem = `zero_point/${format}/${count}`;
-    const value =
-      this.#zeroPoints.get(stem) ??
-      this.#initializer(stem, makeTensor(format, [count], new Uint8Array(count)));
-    this.#zeroPoints.set(stem, value);
-    return value;
-  }
-
-  #dequantize(
-    source: Value,
-    scale: Value,
-    zero: Value,
-    attributes: Node['attributes'],
-    stem: string,
-  ): Value {
-    const out = new Value(this.#names.fresh(stem), {
-      kind: 'tensor',
-      dtype: 'float32',
-      shape: shapeKnown(source),
-    });
-    this.#added.push({
-      name: this.#names.fresh(`${stem}/DequantizeLinear`),
-      op: 'DequantizeLinear',
-      domain: '',
-      inputs: [source, scale, zero],
-      outputs: [out],
-      attributes,
-    });
-    return out;
-  }
-
-  /**
-   * Weights stored as integers, read through a DequantizeLinear per channel. A weight that two nodes share is stored once,
-   * unless one of them raised a scale for its bias.
-   */
-  constant(weight: Value, q: QuantizedWeights, dims: readonly number[]): Value {
-    const known = this.#constants.get(weight);
-    if (known && equal(known.scales, q.scales)) return known.out;
-    const codes = this.#initializer(
-      `${weight.name}/quantized`,
-      new Tensor(q.format, dims, bytesOf(q.codes)),
-    );
-    const scale = this.#initializer(
-      `${weight.name}/scale`,
-      Tensor.float32([q.scales.length], q.scales),
-    );
-    const zero = this.#zeros(q.format, q.scales.length);
-    const out = this.#dequantize(
-      codes,
-      scale,
-      zero,
-      { axis: int(q.axis) },
-      `${weight.name}/dequantized`,
-    );
-    this.#constants.set(weight, { scales: q.scales, out });
-    return out;
-  }
-
-  bias(
-    bias: Value,
-    q: { codes: Int32Array; scales: Float32Array },
-  ): { value: Value; dequantized: Value } {
-    const codes = this.#initializer(`${bias.name}/quantized`, biasTensor(q.codes));
-    const scale = this.#initializer(
-      `${bias.name}/scale`,
-      Tensor.float32([q.scales.length], q.scales),
-    );
-    const zero = this.#zeros('int32', q.scales.length);
-    const stem = `${bias.name}/dequantized`;
-    return {
-      value: codes,
-      dequantized: this.#dequantize(codes, scale, zero, { axis: int(0) }, stem),
-    };
-  }
-
-  /** A Q/DQ pair behind `value`, read by all of its readers or by the given nodes alone. */
-  activation(
-    value: Value,
-    { format, scale, zeroPoint }: Quantizer,
-    readers: 'all' | ReadonlySet<Node>,
-  ): void {
-    const s = this.#initializer(`${value.name}/scale`, Tensor.float32([], [scale]));
-    const z = this.#initializer(`${value.name}/zero_point`, makeTensor(format, [], [zeroPoint]));
-    const shape = shapeKnown(value);
-    const codes = new Value(this.#names.fresh(`${value.name}/quantized`), {
-      kind: 'tensor',
-      dtype: format,
-      shape,
-    });
-    const out = this.#dequantize(codes, s, z, {}, `${value.name}/dequantized`);
-    if (readers !== 'all')
-      for (const node of readers) node.inputs = node.inputs.map((v) => (v === value ? out : v));
-    else if (this.#graph.outputs.includes(value)) this.#renameOutput(value, out);
-    else replaceUses(this.#graph, value, out);
-    this.#added.push({
-      name: this.#names.fresh(`${value.name}/QuantizeLinear`),
-      op: 'QuantizeLinear',
-      domain: '',
-      inputs: [value, s, z],
-      outputs: [codes],
-      attributes: {},
-    });
-  }
-
-  /** A graph output keeps its name: what made it gets another. */
-  #renameOutput(value: Value, out: Value): void {
-    const name = value.name;
-    replaceUses(this.#graph, value, out);
-    value.name = this.#names.fresh(`${name}/float`);
-    out.name = name;
-    out.type = value.type;
-  }
-
-  finish(): void {
-    this.#graph.nodes.push(...this.#added);
-    sortNodes(this.#graph);
-    const used = valuesUsedIn(this.#graph);
-    this.#graph.initializers = this.#graph.initializers.filter(
-      (v) => used.has(v) || this.#graph.inputs.includes(v),
-    );
-  }
 }

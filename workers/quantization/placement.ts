@@ -1,7 +1,7 @@
 /** @file Which products run in integers, and which tensors are quantized for them. */
 
 import { findDecodeTail } from '../onnx/decode-tail.ts';
-import type { Graph, Node, Value } from '../onnx/graph.ts';
+import { dtypeKnown, type Graph, type Node, type Value } from '../onnx/graph.ts';
 import { isTrained, weightIndex } from '../onnx/trained.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 import { activationOf } from './activation-of.ts';
@@ -55,6 +55,8 @@ export function place(graph: Graph, options: PlaceOptions): Placement {
     { activation: QuantizedTensor['activation']; readers: 'all' | Set<Node> }
   >();
 
+  for (const x of readByOthers(graph, index, options))
+    chosen.set(x, { activation: activationOf(x, index)?.apply, readers: 'all' });
   for (const node of products) {
     const x = node.inputs[weightIndex(node) === 0 ? 1 : 0]!;
     const known = chosen.get(x);
@@ -73,6 +75,22 @@ export function place(graph: Graph, options: PlaceOptions): Placement {
   }
   const tensors = [...chosen].map(([value, how]) => ({ value, ...how }));
   return { products, tensors, float };
+}
+
+/** What ops without weights read that run in integers as well. The decode tail mixes pixels with scores, and never does. */
+function readByOthers(
+  graph: Graph,
+  index: GraphIndex,
+  { profile, keepFloat }: PlaceOptions,
+): Set<Value> {
+  const tail = findDecodeTail(graph, graph.outputs, index).nodes;
+  const nodes = graph.nodes.filter(
+    (n) => n.domain === '' && profile.also.includes(n.op) && !tail.has(n) && !keepFloat.matches(n),
+  );
+  const values = nodes.flatMap((n) => (n.op === 'Resize' ? n.inputs.slice(0, 1) : n.inputs));
+  return new Set(
+    values.filter((v) => v !== undefined && !v.constant && dtypeKnown(v) === 'float32') as Value[],
+  );
 }
 
 const floatEntry = (node: Node, reason: string) => ({

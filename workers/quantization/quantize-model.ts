@@ -11,29 +11,36 @@ import { GraphIndex } from '../onnx/uses.ts';
 import { floatsOf } from '../onnx/values.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
 import { type Feed, openSession } from '../runtime/session.ts';
+import type { RoundedLayer } from './adaround/round-model.ts';
 import { calibrate, type Observed } from './calibrate.ts';
 import type { CalibratorName } from './calibrators/registry.ts';
 import { type Chosen, chooseRange, reportTensor, type TensorReport } from './choose-range.ts';
-import { type BiasDecision, decideBiases } from './decide-biases.ts';
+import type { Choice } from './choose-variant.ts';
 import { convsBehind, DROWNED, signalLost } from './drowned.ts';
+import { fill } from './fill.ts';
 import { insertQdq } from './insert-qdq.ts';
 import { type InputDims, macsAt } from './macs-at.ts';
 import { matcher } from './matcher.ts';
 import { FLOAT_SHARE, place, type QuantizedTensor } from './placement.ts';
-import { PROFILES, type ProfileName } from './profiles.ts';
+import { PRECISIONS, type Precision, type PrecisionName } from './precisions.ts';
+import { type Activations, PROFILES, type Profile, type ProfileName } from './profiles.ts';
 import { needsReducedRange } from './saturation.ts';
+import { shareScales } from './share-scales.ts';
 
 export interface QuantizeOptions {
+  readonly precision: PrecisionName;
   readonly profile: ProfileName;
   readonly calibrator: CalibratorName | 'auto';
   readonly keepFloat: readonly string[];
   readonly reduceRange: boolean | 'auto';
+  readonly rounding: 'nearest' | 'adaround';
+  /** Of what is drawn by chance. */
+  readonly seed: number;
   readonly images: number;
   /** Shapes that the feeds have. */
   readonly inputDims: InputDims;
-  readonly feeds: AsyncIterable<Readonly<Record<string, Feed>>>;
-  /** Images to decide by, once: a few that the means of channels were not taken of. */
-  readonly heldOut: AsyncIterable<Readonly<Record<string, Feed>>>;
+  /** The calibration images anew, each time it is called; `from` and `to` as slice() takes them. */
+  readonly feeds: (from?: number, to?: number) => AsyncIterable<Readonly<Record<string, Feed>>>;
   readonly threads: number;
   readonly provider: string;
   readonly signal: AbortSignal;
@@ -43,16 +50,19 @@ export interface QuantizeOptions {
 }
 
 export interface QuantizeDetails {
+  readonly precision: PrecisionName;
   readonly profile: ProfileName;
   readonly images: number;
-  /** Share of the Convs' MACs whose inputs and weights are 8 bit. */
+  /** Share of the Convs' MACs whose inputs and weights are integers of the precision's width. */
   readonly convMacs8bit: number;
   readonly convs: number;
   /** Convs that the runtime runs in integers, counted in its own optimised graph. */
   readonly fusedConvs: number;
   readonly reduceRange: boolean;
-  /** Null: no Conv with a bias was quantized. */
-  readonly biasCorrection: BiasDecision | null;
+  /** What images set aside say of plain biases, corrected ones and learned rounding; null: there was nothing to choose from. */
+  readonly choice: Choice<string> | null;
+  /** Null: weights were rounded to nearest. */
+  readonly rounding: readonly RoundedLayer[] | null;
   readonly float: readonly {
     readonly tensor: string;
     readonly op: string;
@@ -63,16 +73,18 @@ export interface QuantizeDetails {
   readonly warnings: readonly string[];
 }
 
-/** Quantize `model` in place: opset 13 or newer, float32 weights. */
+/** Quantize `model` in place: float32 weights, and the opset that the precision needs or newer. */
 export async function quantizeModel(
   model: Model,
   options: QuantizeOptions,
 ): Promise<QuantizeDetails> {
   const { graph } = model;
+  activationsFor(options.profile, options.precision);
   for (const node of graph.nodes) expectFiniteWeight(node);
   await inferTypes(model);
+  const precision: Precision = PRECISIONS[options.precision];
   const how = {
-    profile: PROFILES[options.profile],
+    profile: PROFILES[options.profile] as Profile,
     keepFloat: matcher(options.keepFloat, graph, 'keepFloat'),
     macs: await macsAt(model, options.inputDims),
   };
@@ -82,36 +94,41 @@ export async function quantizeModel(
   const drowned = drownedTensors(graph, tensors, observed, chosen);
   const placement = place(graph, { ...how, floatShare: FLOAT_SHARE, drowned });
   const reduceRange =
-    options.reduceRange === 'auto' ? await needsReducedRange() : options.reduceRange;
-  const float = cloneModel(model);
-  const { raisedChannels, biases } = insertQdq(
-    graph,
-    placement.products,
-    placement.tensors,
-    new Map([...chosen].map(([value, c]) => [value, c.quantizer])),
-    {
-      weights: { format: 'int8', range: 'mse', reduceRange },
-      means: new Map(
-        placement.tensors
-          .filter((t) => t.activation === undefined)
-          .map(({ value }) => [value, observed.get(value.name)!.channels.means()]),
-      ),
-    },
+    options.reduceRange === 'auto'
+      ? precision.activations === 8 && (await needsReducedRange())
+      : options.reduceRange;
+  const quantizers = new Map(
+    placement.tensors.map(({ value }) => [value, chosen.get(value)!.quantizer]),
   );
-  options.progress(0.95, 'comparing biases');
-  const biasCorrection = await decideBiases(float, model, biases, options.heldOut, options);
+  shareScales(graph, how.profile.shares, quantizers);
+  const float = cloneModel(model);
+  const inserted = insertQdq(graph, placement.products, placement.tensors, quantizers, {
+    weights: { format: precision.weights, range: 'mse', reduceRange },
+    biases: precision.biases === 'float' ? 'float' : how.profile.biases,
+    means: new Map(
+      placement.tensors
+        .filter((t) => t.activation === undefined)
+        .map(({ value }) => [value, observed.get(value.name)!.channels.means()]),
+    ),
+  });
+  const { raisedChannels } = inserted;
+  const { choice, rounding } = await fill(float, model, inserted, options);
   options.progress(0.98, "counting fused ops in the runtime's graph");
   return {
+    precision: options.precision,
     profile: options.profile,
     images: options.images,
     convMacs8bit: shareOfConvMacs(graph, placement.products, how.macs),
     convs: graph.nodes.filter((n) => n.op === 'Conv').length,
     fusedConvs: await countFused(model, options),
     reduceRange,
-    biasCorrection: biasCorrection ?? null,
+    choice,
+    rounding,
     float: placement.float,
     tensors: placement.tensors
-      .map(({ value }) => reportTensor(value.name, chosen.get(value)!))
+      .map(({ value }) =>
+        reportTensor(value.name, { ...chosen.get(value)!, quantizer: quantizers.get(value)! }),
+      )
       .sort((a, b) => a.sqnrDb - b.sqnrDb),
     warnings: Object.entries(raisedChannels).map(
       ([weight, channels]) =>
@@ -121,7 +138,7 @@ export async function quantizeModel(
 }
 
 const observe = (model: Model, tensors: readonly QuantizedTensor[], options: QuantizeOptions) =>
-  calibrate(model, tensors, options.feeds, {
+  calibrate(model, tensors, options.feeds(), {
     threads: options.threads,
     provider: options.provider,
     signal: options.signal,
@@ -132,18 +149,31 @@ const observe = (model: Model, tensors: readonly QuantizedTensor[], options: Qua
 async function chooseRanges(
   tensors: readonly QuantizedTensor[],
   observed: ReadonlyMap<string, Observed>,
-  { profile, calibrator, signal, progress }: QuantizeOptions,
+  { profile, precision, calibrator, signal, progress }: QuantizeOptions,
 ): Promise<Map<Value, Chosen>> {
+  const activations = activationsFor(profile, precision);
   const chosen = new Map<Value, Chosen>();
   for (const [i, tensor] of tensors.entries()) {
     signal.throwIfAborted();
     const { histogram } = observed.get(tensor.value.name)!;
-    chosen.set(tensor.value, chooseRange(tensor, histogram, PROFILES[profile], calibrator));
+    chosen.set(tensor.value, chooseRange(tensor, histogram, activations, calibrator));
     progress(0.8 + (0.1 * i) / tensors.length, 'choosing ranges');
     // Ranges take a while together: let signals and progress through.
     if (i % 8 === 7) await new Promise(setImmediate);
   }
   return chosen;
+}
+
+/** @throws OPTIONS_CONFLICT the profile has no activations of that width */
+export function activationsFor(profile: ProfileName, precision: PrecisionName): Activations {
+  const bits = PRECISIONS[precision].activations;
+  const found = PROFILES[profile].activations[bits];
+  if (found) return found;
+  const others = Object.entries(PROFILES).filter(([, p]) => p.activations[bits]);
+  throw new ServiceError('OPTIONS_CONFLICT', {
+    options: ['precision', 'profile'],
+    why: `'${profile}' has no ${bits}-bit activations; ${others.map(([name]) => `'${name}'`).join(', ')} do`,
+  });
 }
 
 /** Tensors that one scale cannot hold, and the share of signal that the layer behind them would lose. */

@@ -5,12 +5,14 @@ import { ServiceError } from '../../src/contract/errors.ts';
 import type { Sample } from '../data/dataset.ts';
 import { ahead } from '../data/parallel.ts';
 import { shuffled } from '../data/splits.ts';
+import type { Model } from '../onnx/graph.ts';
 import { normalize } from '../onnx/normalize.ts';
 import { CALIBRATORS } from '../quantization/calibrators/registry.ts';
 import { refuseUnquantizable } from '../quantization/eligibility.ts';
 import type { InputDims } from '../quantization/macs-at.ts';
+import { PRECISIONS, type Precision } from '../quantization/precisions.ts';
 import { PROFILES } from '../quantization/profiles.ts';
-import { quantizeModel } from '../quantization/quantize-model.ts';
+import { activationsFor, quantizeModel } from '../quantization/quantize-model.ts';
 import type { RunContext } from '../runtime/context.ts';
 import { sampleFeed } from '../tasks/feed.ts';
 import { keysOf, oneOf } from './one-of.ts';
@@ -20,14 +22,17 @@ import { defineStage } from './stage.ts';
 /** Images decoded while the runtime is busy with the one before. */
 const DECODED_AHEAD = 3;
 
-/** Images, the last of the calibration set, that decide between two results. */
-const HELD_OUT = 16;
+/** name: summary; name: summary … */
+const describe = (registry: Readonly<Record<string, { readonly summary: string }>>) =>
+  Object.entries(registry)
+    .map(([name, { summary }]) => `${name}: ${summary}`)
+    .join('; ');
 
 const options = Type.Object(
   {
-    precision: oneOf(['int8'], {
+    precision: oneOf(keysOf(PRECISIONS), {
       default: 'int8',
-      description: 'int8: weights int8 per output channel, activations uint8 (W8A8).',
+      description: `${describe(PRECISIONS)}.`,
     }),
     method: oneOf(['ptq'], {
       default: 'ptq',
@@ -41,6 +46,11 @@ const options = Type.Object(
       default: 'auto',
       description:
         'How ranges are chosen. auto: per tensor, the one with the least measured error.',
+    }),
+    rounding: oneOf(['nearest', 'adaround'], {
+      default: 'nearest',
+      description:
+        'How weights become integers. adaround: up or down is learned layer by layer on 32 of the images, without labels.',
     }),
     images: Type.Integer({
       default: 128,
@@ -69,16 +79,19 @@ export const quantize = defineStage({
   options,
   needsImages: {},
 
-  prepare: (model) => refuseUnquantizable(model),
+  prepare(model, { profile, precision }) {
+    activationsFor(profile, precision);
+    refuseUnquantizable(model);
+  },
 
   async run(model, chosen, ctx) {
     const samples = calibrationSamples(chosen, ctx);
-    normalize(model, 13);
+    raiseTo(model, PRECISIONS[chosen.precision]);
     const details = await quantizeModel(model, {
       ...chosen,
       inputDims: inputDims(ctx),
-      feeds: feeds(samples, ctx),
-      heldOut: feeds(samples.slice(-HELD_OUT), ctx),
+      feeds: (from, to) => feeds(samples.slice(from, to), ctx),
+      seed: ctx.seed,
       threads: ctx.threads,
       provider: ctx.provider,
       signal: ctx.signal,
@@ -92,6 +105,12 @@ export const quantize = defineStage({
 
   ensures: expectSameInterface,
 });
+
+/** Only as far as the precision's types need. */
+function raiseTo(model: Model, { opset, irVersion }: Precision): void {
+  normalize(model, opset);
+  model.irVersion = Math.max(model.irVersion, irVersion);
+}
 
 /** Seeded draw from the train split, in name order. */
 function calibrationSamples(

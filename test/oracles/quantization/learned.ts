@@ -4,7 +4,7 @@ import {
   regularizer,
   roundingOf,
   softWeights,
-} from '../../../workers/quantization/adaround.ts';
+} from '../../../workers/quantization/adaround/soft-rounding.ts';
 import {
   codesOf,
   learnedStep,

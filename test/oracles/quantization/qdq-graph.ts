@@ -74,7 +74,7 @@ function quantized(c: QdqCase, folder: string) {
       readers: 'all' as const,
     })),
     new Map([...quantizers].map(([name, q]) => [values.get(name)!, q])),
-    { weights: { format: c.weight_type, range: 'max' } },
+    { weights: { format: c.weight_type, range: 'max' }, biases: 'int32' },
   );
   return { model, quantizers };
 }

@@ -4,6 +4,7 @@ import { checkModel } from '../../../workers/onnx/check.ts';
 import { cloneModel } from '../../../workers/onnx/clone.ts';
 import type { Model } from '../../../workers/onnx/graph.ts';
 import { normalize } from '../../../workers/onnx/normalize.ts';
+import { PRECISIONS } from '../../../workers/quantization/precisions.ts';
 import {
   type QuantizeDetails,
   type QuantizeOptions,
@@ -28,16 +29,18 @@ export async function quantized(
   const images = 4;
   const seen = Array.from({ length: images }, (_, i) => randomInputs(float, i));
   const model = cloneModel(float);
-  normalize(model, 13);
+  normalize(model, PRECISIONS[options.precision ?? 'int8'].opset);
   const details = await quantizeModel(model, {
+    precision: 'int8',
     profile: 'onnxruntime-cpu',
     calibrator: 'auto',
     keepFloat: [],
     reduceRange: false,
     images,
     inputDims: {},
-    feeds: each(seen),
-    heldOut: each(seen),
+    rounding: 'nearest',
+    seed: 0,
+    feeds: (from, to) => each(seen.slice(from, to)),
     threads: 1,
     provider: 'cpu',
     signal: new AbortController().signal,

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { cloneModel } from '../../../workers/onnx/clone.ts';
 import { numbersOf } from '../../../workers/onnx/values.ts';
-import { decideBiases } from '../../../workers/quantization/decide-biases.ts';
+import { chooseVariant } from '../../../workers/quantization/choose-variant.ts';
 import { insertQdq } from '../../../workers/quantization/insert-qdq.ts';
 import { asymmetric } from '../../../workers/quantization/scale.ts';
 import { modelOf, randomWeight } from '../../helpers/tiny-model.ts';
@@ -32,15 +32,21 @@ async function decided(assumedMean: number, trueMean: number) {
     new Map([[x!, quantizer]]),
     {
       weights: { format: 'int8', range: 'max', reduceRange: true },
+      biases: 'int32',
       means: new Map([[x!, new Float64Array(8).fill(assumedMean)]]),
     },
   );
-  const decision = await decideBiases(float, model, biases, each([around(trueMean)]), {
+  const [bias] = biases;
+  const variants = {
+    plain: new Map([[bias!.value, bias!.plain]]),
+    corrected: new Map([[bias!.value, bias!.corrected]]),
+  };
+  const choice = await chooseVariant(float, model, variants, each([around(trueMean)]), {
     threads: 1,
     provider: 'cpu',
     signal: new AbortController().signal,
   });
-  return { decision: decision!, choice: biases[0]! };
+  return { choice, bias: bias! };
 }
 
 async function* each<T>(items: readonly T[]) {
@@ -48,29 +54,17 @@ async function* each<T>(items: readonly T[]) {
 }
 
 test('a correction for means that hold is kept', async () => {
-  const { decision, choice } = await decided(10, 10);
+  const { choice, bias } = await decided(10, 10);
 
-  expect(decision.corrected).toBe(true);
-  expect(decision.sqnrDb.corrected).toBeGreaterThan(decision.sqnrDb.plain + 3);
-  expect(choice.value.constant).toBe(choice.corrected);
+  expect(choice.kept).toBe('corrected');
+  expect(choice.sqnrDb.corrected).toBeGreaterThan(choice.sqnrDb.plain + 3);
+  expect(bias.value.constant).toBe(bias.corrected);
 });
 
 test('a correction for means that do not hold is dropped, and the plain codes are in the model', async () => {
-  const { decision, choice } = await decided(10, 0);
+  const { choice, bias } = await decided(10, 0);
 
-  expect(decision.corrected).toBe(false);
-  expect(choice.value.constant).toBe(choice.plain);
-  expect(numbersOf(choice.plain)).not.toEqual(numbersOf(choice.corrected));
-});
-
-test('where nothing was corrected, nothing is run', async () => {
-  const never = each<never>([]);
-
-  expect(
-    await decideBiases(float, float, [], never, {
-      threads: 1,
-      provider: 'cpu',
-      signal: new AbortController().signal,
-    }),
-  ).toBeUndefined();
+  expect(choice.kept).toBe('plain');
+  expect(bias.value.constant).toBe(bias.plain);
+  expect(numbersOf(bias.plain)).not.toEqual(numbersOf(bias.corrected));
 });

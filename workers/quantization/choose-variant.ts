@@ -1,0 +1,96 @@
+/** @file Several ways to fill the same constants: the one that leaves the outputs closest to the float model's stays. */
+
+import type { Model, Value } from '../onnx/graph.ts';
+import type { Tensor } from '../onnx/tensor.ts';
+import { GraphIndex } from '../onnx/uses.ts';
+import { PartNoise } from '../runtime/part-noise.ts';
+import { type Cuts, cutsOf } from '../runtime/parts.ts';
+import { type Feed, freeResults, openSession, type Session } from '../runtime/session.ts';
+
+/** What constants of the model hold. */
+export type Variant = ReadonlyMap<Value, Tensor>;
+
+export interface Choice<Name extends string> {
+  readonly kept: Name;
+  /** Mean signal to noise of the outputs' parts, dB, with each variant. */
+  readonly sqnrDb: Readonly<Record<Name, number>>;
+}
+
+export interface ChooseOptions {
+  readonly threads: number;
+  readonly provider: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * @param quantized left with the variant that won
+ * @param variants at equal noise the first stays
+ * @param feeds images set aside
+ */
+export async function chooseVariant<Name extends string>(
+  float: Model,
+  quantized: Model,
+  variants: Readonly<Record<Name, Variant>>,
+  feeds: AsyncIterable<Readonly<Record<string, Feed>>>,
+  options: ChooseOptions,
+): Promise<Choice<Name>> {
+  const names = Object.keys(variants) as Name[];
+  const truth = await openSession(float, options);
+  const trials = new Map<Name, Trial>();
+  try {
+    for (const name of names) {
+      const session = await openSession(holding(quantized, variants[name]), options);
+      trials.set(name, { session, noise: partNoise(float) });
+    }
+    await measure(truth, [...trials.values()], feeds, options.signal);
+  } finally {
+    await truth.release();
+    for (const { session } of trials.values()) await session.release();
+  }
+  const sqnrDb = Object.fromEntries(
+    names.map((name) => [name, meanDb(trials.get(name)!)]),
+  ) as Record<Name, number>;
+  const kept = names.reduce((best, name) => (sqnrDb[name] > sqnrDb[best] ? name : best));
+  holding(quantized, variants[kept]);
+  return { kept, sqnrDb };
+}
+
+/** One variant at work, and how far it is off, by output. */
+interface Trial {
+  readonly session: Session;
+  readonly noise: ReadonlyMap<string, PartNoise>;
+}
+
+function holding(model: Model, variant: Variant): Model {
+  for (const [value, tensor] of variant) value.constant = tensor;
+  return model;
+}
+
+function partNoise({ graph }: Model): Trial['noise'] {
+  const index = new GraphIndex(graph);
+  const cuts = graph.outputs.map((v): [string, Cuts] => [v.name, cutsOf(graph, v, index)]);
+  return new Map(cuts.map(([name, c]) => [name, new PartNoise(c)]));
+}
+
+async function measure(
+  truth: Session,
+  trials: readonly Trial[],
+  feeds: AsyncIterable<Readonly<Record<string, Feed>>>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const feed of feeds) {
+    signal.throwIfAborted();
+    const wanted = await truth.run(feed);
+    for (const { session, noise } of trials) {
+      const found = await session.run(feed);
+      for (const [name, sums] of noise) sums.add(wanted[name]!, found[name]!);
+      freeResults(found);
+    }
+    freeResults(wanted);
+  }
+}
+
+function meanDb({ noise }: Trial): number {
+  const db = [...noise.values()].flatMap((sums) => sums.db());
+  return db.length === 0 ? 0 : db.reduce((a, b) => a + b, 0) / db.length;
+}
