@@ -35,6 +35,8 @@ export class Run {
   #best: { metric: number; step: number; snapshot: Snapshot };
   #before = 0;
   #sinceBest = 0;
+  /** Rate of the newest step. */
+  #lr = 0;
   #stepSeconds = 0;
   #earlier = 0;
   #sums = new Map<string, number>();
@@ -76,7 +78,7 @@ export class Run {
       await stream.close();
     }
     trainer.writeInto(this.#model, this.#best.snapshot);
-    return this.#trained(perEpoch, ended && trainer.step < total, stream, started);
+    return this.#trained(perEpoch, ended && trainer.step < total, stream);
   }
 
   async #step(stream: BatchStream, total: number): Promise<void> {
@@ -85,6 +87,7 @@ export class Run {
     const before = trainer.snapshot();
     const step = before.step + 1;
     const lr = this.#lrAt(step, total);
+    this.#lr = lr;
     const results: TrainBatch[] = [];
     let result: StepResult | undefined;
     const from = performance.now();
@@ -141,8 +144,8 @@ export class Run {
     const point: CurvePoint = {
       step: trainer.step,
       epoch: round(trainer.step / perEpoch),
-      loss: Number.NaN,
-      lr: this.#lrAt(trainer.step, Math.max(trainer.step, 1)),
+      loss: 0,
+      lr: this.#lr,
       tune,
       seconds: round(this.#seconds(started)),
       ...Object.fromEntries(means),
@@ -243,10 +246,9 @@ export class Run {
     });
   }
 
-  #trained(perEpoch: number, endedEarly: boolean, stream: BatchStream, started: number): Trained {
+  #trained(perEpoch: number, endedEarly: boolean, stream: BatchStream): Trained {
     const { trainer, loss, parameters, frozen } = this.#prepared;
     const inSteps = this.#stepSeconds - stream.waitedSeconds;
-    void started;
     return {
       loss: loss.name,
       metric: this.#judge.metric,
