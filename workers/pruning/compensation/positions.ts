@@ -1,10 +1,9 @@
 /** @file Which output positions of a layer least squares looks at. */
 
-import type { Model, Value } from '../../onnx/graph.ts';
+import type { Value } from '../../onnx/graph.ts';
 import { range } from '../../onnx/static-shapes.ts';
 import { type Random, random } from '../../runtime/random.ts';
-import { type ObserveOptions, observe } from '../criteria/observe/observe.ts';
-import type { Tap } from '../criteria/observe/reductions.ts';
+import type { Observer, Tap } from '../criteria/observe/reductions.ts';
 
 /**
  * @param image  number of the calibration image
@@ -35,12 +34,17 @@ export const anywhere: Positions = (_, __, total, count, rng) => {
 /** Share of the positions that is drawn by sensitivity; the others are drawn anywhere, so that no region is left out. */
 const SHARE = 0.5;
 
-export interface SensitiveOptions extends ObserveOptions {
+export interface SensitiveOptions {
   /** Output positions per layer, over all images, as `compensate` has it. */
   readonly patches: number;
-  /** Images that `images` gives. */
-  readonly count: number;
+  /** Calibration images. */
+  readonly images: number;
   readonly seed: number;
+}
+
+/** Looks on while a criterion's images pass by (`beside` of scoreGroups), and then knows the positions. */
+export interface SensitivityWatch extends Observer {
+  readonly positions: Positions;
 }
 
 /**
@@ -51,32 +55,34 @@ export interface SensitiveOptions extends ObserveOptions {
  * Most of a picture is background that any weights get right; least squares over it says little about objects. Sampling by weight
  * amounts to least squares with these weights. Memory: the chosen positions, whose number does not depend on that of images.
  *
- * @param layers outputs of `model`'s layers and the axis of their channels
+ * @param layers outputs of a model's layers and the axis of their channels: `layerOutputs` (pairs.ts)
  */
-export async function sensitivePositions(
-  model: Model,
+export function watchSensitivity(
   layers: readonly { readonly output: Value; readonly outputAxis: number }[],
-  options: SensitiveOptions,
-): Promise<Positions> {
+  { patches, images, seed }: SensitiveOptions,
+): SensitivityWatch {
   const taps = layers.map(
     ({ output, outputAxis }): Tap => ({ reduce: 'sensitivity', value: output, axis: outputAxis }),
   );
-  const rng = random(options.seed);
-  const most = Math.ceil(options.patches / options.count);
+  const rng = random(seed);
+  const most = Math.ceil(patches / images);
   const chosen: Map<string, Int32Array>[] = [];
-  await observe(model, taps, options, (seen, image) => {
-    const own = new Map<string, Int32Array>();
-    for (const tap of taps) {
-      const sensitivity = seen(tap);
-      own.set(tap.value.name, drawn(sensitivity, Math.min(most, sensitivity.length), rng));
-    }
-    chosen[image] = own;
-  });
-  return (image, output, total, count, fallback) => {
-    const known = chosen[image]?.get(output);
-    return known?.length === count
-      ? Array.from(known)
-      : anywhere(image, output, total, count, fallback);
+  return {
+    taps,
+    see(numbers, image) {
+      chosen[image] = new Map(
+        taps.map(({ value }, i) => {
+          const sensitivity = numbers[i]!;
+          return [value.name, drawn(sensitivity, Math.min(most, sensitivity.length), rng)];
+        }),
+      );
+    },
+    positions(image, output, total, count, fallback) {
+      const known = chosen[image]?.get(output);
+      return known?.length === count
+        ? Array.from(known)
+        : anywhere(image, output, total, count, fallback);
+    },
   };
 }
 

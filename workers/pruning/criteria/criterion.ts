@@ -2,14 +2,10 @@
 
 import type { GraphIndex } from '../../onnx/uses.ts';
 import type { Group } from '../coupling/groups.ts';
-import type { Tap } from './observe/reductions.ts';
+import type { Observer } from './observe/reductions.ts';
 
 /** What one criterion makes of one group while images pass by. Its memory does not grow with their number. */
-export interface Watch {
-  /** What it wants to see of every run; none: the weights are enough. */
-  readonly taps: readonly Tap[];
-  /** One run: the numbers of each tap, in the order of `taps`. */
-  see?(numbers: readonly Float32Array[]): void;
+export interface Watch extends Observer {
   /** One number per channel of the group: the lowest goes first. */
   scores(): Float64Array;
 }

@@ -6,11 +6,14 @@ import type { Group } from '../coupling/groups.ts';
 import type { Criterion, Watch } from './criterion.ts';
 import { NORMALIZATIONS, type Normalization } from './normalize.ts';
 import { type ObserveOptions, observe } from './observe/observe.ts';
+import type { Observer } from './observe/reductions.ts';
 import { CRITERIA, type CriterionName } from './registry.ts';
 
 export interface ScoreOptions extends ObserveOptions {
   readonly seed: number;
   readonly normalization: Normalization;
+  /** Others who look on while the images pass by. */
+  readonly beside?: readonly Observer[];
 }
 
 /**
@@ -32,11 +35,12 @@ export async function scoreGroups<N extends CriterionName>(
       return [name, groups.map((group) => criterion.watch({ group, index, seed }))];
     }),
   );
-  const watching = [...watches.values()].flat().filter(({ taps }) => taps.length > 0);
+  const all: readonly Observer[] = [...[...watches.values()].flat(), ...(options.beside ?? [])];
+  const watching = all.filter(({ taps }) => taps.length > 0);
   const taps = watching.flatMap((watch) => watch.taps);
   if (taps.length > 0)
-    await observe(model, taps, options, (seen) => {
-      for (const watch of watching) watch.see?.(watch.taps.map(seen));
+    await observe(model, taps, options, (seen, image) => {
+      for (const watch of watching) watch.see?.(watch.taps.map(seen), image);
     });
   const normalize = NORMALIZATIONS[options.normalization];
   const scores = [...watches].map(([name, each]) => [

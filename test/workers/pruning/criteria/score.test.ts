@@ -1,7 +1,8 @@
 /** @file Importance of real groups of a small network: all criteria from one pass. */
 
 import { expect, test } from 'vitest';
-
+import { layerOutputs } from '../../../../workers/pruning/compensation/pairs.ts';
+import { watchSensitivity } from '../../../../workers/pruning/compensation/positions.ts';
 import { findGroups } from '../../../../workers/pruning/coupling/groups.ts';
 import { prepareForPruning } from '../../../../workers/pruning/coupling/prepare.ts';
 import {
@@ -99,6 +100,28 @@ test.each(['fisher', 'taylor', 'hessian', 'reconstruction'] as const)(
     expect(removalOrder(scores[name][0]!).slice(0, 2).sort()).toEqual([1, 4]);
   },
 );
+
+test('positions for least squares come from the same pass', async () => {
+  const model = await network();
+  const layers = layerOutputs(model);
+  const watch = watchSensitivity(layers, { patches: 20 * IMAGES, images: IMAGES, seed: 1 });
+
+  await scoreGroups(model, findGroups(model).groups, ['fisher'], {
+    ...{ images: images(), source: cotangents({ seed: 7 }), threads: 1, provider: 'cpu' },
+    ...{ signal: new AbortController().signal, onImage: () => {}, seed: 3 },
+    ...{ normalization: 'global', beside: [watch] },
+  });
+
+  expect(layers.map(({ output }) => output.name)).toEqual(['H', 'P', 'Y']);
+  const never = random(0);
+  for (const { output } of layers)
+    for (let image = 0; image < IMAGES; image++) {
+      const chosen = watch.positions(image, output.name, 64, 20, never);
+      expect(chosen).toHaveLength(20);
+      expect(chosen.every((p, i) => p >= (chosen[i - 1] ?? 0) && p < 64)).toBe(true);
+    }
+  expect(never.uniform(), 'no position was drawn anew').toBe(random(0).uniform());
+});
 
 test('the same seed gives the same scores', async () => {
   const [a, b] = [await scored(), await scored()];

@@ -11,6 +11,14 @@ export interface Tap {
   readonly axis: number;
 }
 
+/** Somebody who wants to see tensors of every run. */
+export interface Observer {
+  /** None: it need not be asked. */
+  readonly taps: readonly Tap[];
+  /** One run: the numbers of each tap, in the order of `taps`, and the number of the image. */
+  see?(numbers: readonly Float32Array[], image: number): void;
+}
+
 interface Reduction {
   /** Whether it needs dL/dv. */
   readonly gradient: boolean;
