@@ -9,6 +9,7 @@ import type { Model } from '../onnx/graph.ts';
 import { normalize } from '../onnx/normalize.ts';
 import { CALIBRATORS } from '../quantization/calibrators/registry.ts';
 import { refuseUnquantizable } from '../quantization/eligibility.ts';
+import { halveModel } from '../quantization/half/halve-model.ts';
 import type { InputDims } from '../quantization/macs-at.ts';
 import { PRECISIONS, type Precision } from '../quantization/precisions.ts';
 import { PROFILES } from '../quantization/profiles.ts';
@@ -30,9 +31,9 @@ const describe = (registry: Readonly<Record<string, { readonly summary: string }
 
 const options = Type.Object(
   {
-    precision: oneOf(keysOf(PRECISIONS), {
+    precision: oneOf([...keysOf(PRECISIONS), 'fp16'], {
       default: 'int8',
-      description: `${describe(PRECISIONS)}.`,
+      description: `${describe(PRECISIONS)}; fp16: everything in float16 but what would overflow.`,
     }),
     method: oneOf(['ptq'], {
       default: 'ptq',
@@ -80,25 +81,28 @@ export const quantize = defineStage({
   needsImages: {},
 
   prepare(model, { profile, precision }) {
-    activationsFor(profile, precision);
+    if (precision !== 'fp16') activationsFor(profile, precision);
     refuseUnquantizable(model);
   },
 
   async run(model, chosen, ctx) {
     const samples = calibrationSamples(chosen, ctx);
-    raiseTo(model, PRECISIONS[chosen.precision]);
-    const details = await quantizeModel(model, {
+    const { precision } = chosen;
+    const common = {
       ...chosen,
       inputDims: inputDims(ctx),
-      feeds: (from, to) => feeds(samples.slice(from, to), ctx),
+      feeds: (from?: number, to?: number) => feeds(samples.slice(from, to), ctx),
       seed: ctx.seed,
       threads: ctx.threads,
       provider: ctx.provider,
       signal: ctx.signal,
       scratch: ctx.scratch,
-      progress: (done, doing) => ctx.progress(done, doing),
+      progress: (done: number, doing: string) => ctx.progress(done, doing),
       images: samples.length,
-    });
+    };
+    const details = await (precision === 'fp16'
+      ? halveModel(model, common)
+      : quantizeModel(raiseTo(model, PRECISIONS[precision]), { ...common, precision }));
     for (const warning of details.warnings) ctx.warn(warning);
     return { model, details: { ...details } };
   },
@@ -107,9 +111,10 @@ export const quantize = defineStage({
 });
 
 /** Only as far as the precision's types need. */
-function raiseTo(model: Model, { opset, irVersion }: Precision): void {
+function raiseTo(model: Model, { opset, irVersion }: Precision): Model {
   normalize(model, opset);
   model.irVersion = Math.max(model.irVersion, irVersion);
+  return model;
 }
 
 /** Seeded draw from the train split, in name order. */

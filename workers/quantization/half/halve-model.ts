@@ -1,0 +1,104 @@
+/** @file Precision fp16: the whole model in float16, but for what would overflow there. */
+
+import { cloneModel } from '../../onnx/clone.ts';
+import { dtypeKnown, type Model, type Node, nodeLabel, type Value } from '../../onnx/graph.ts';
+import { inferTypes } from '../../runtime/infer-types.ts';
+import { type Feed, freeResults, openSession } from '../../runtime/session.ts';
+import { withOutputs } from '../../runtime/taps.ts';
+import { chooseVariant } from '../choose-variant.ts';
+import type { QuantizeOptions } from '../quantize-model.ts';
+import { floatOnly, LARGEST, toHalf } from './to-half.ts';
+
+/** Images on which magnitudes are looked at. */
+const IMAGES = 16;
+
+/** Magnitudes are kept this far below the largest float16: other images may have larger ones. */
+const MARGIN = 4;
+
+export type HalfOptions = Pick<
+  QuantizeOptions,
+  'feeds' | 'images' | 'threads' | 'provider' | 'signal' | 'progress'
+>;
+
+export interface HalfDetails {
+  readonly precision: 'fp16';
+  readonly images: number;
+  /** Nodes that compute in float16. */
+  readonly halfNodes: number;
+  /** Nodes that stay in float32, by name, and why. */
+  readonly islands: readonly { readonly node: string; readonly reason: string }[];
+  /** Mean signal to noise of the outputs' parts, dB. */
+  readonly sqnrDb: number;
+  readonly warnings: readonly string[];
+}
+
+/** Inputs and outputs stay float32. */
+export async function halveModel(model: Model, options: HalfOptions): Promise<HalfDetails> {
+  await inferTypes(model);
+  const float = cloneModel(model);
+  options.progress(0, 'looking at magnitudes');
+  const largest = await magnitudes(model, options.feeds(0, IMAGES), options);
+  const islands = new Map(
+    model.graph.nodes.flatMap((node) => {
+      const reason = floatOnly(node) ?? tooLarge(node, largest);
+      return reason ? [[node, reason] as const] : [];
+    }),
+  );
+  const halfNodes = toHalf(model.graph, new Set(islands.keys()));
+  options.progress(0.8, 'comparing with float32');
+  const { sqnrDb } = await chooseVariant(
+    float,
+    model,
+    { half: new Map() },
+    options.feeds(-IMAGES),
+    options,
+  );
+  return {
+    precision: 'fp16',
+    images: Math.min(IMAGES, options.images),
+    halfNodes,
+    islands: [...islands].map(([node, reason]) => ({ node: nodeLabel(node), reason })),
+    sqnrDb: sqnrDb.half,
+    warnings: [],
+  };
+}
+
+function tooLarge(node: Node, largest: ReadonlyMap<string, number>): string | undefined {
+  const at = [...node.inputs, ...node.outputs].find(
+    (v) => (largest.get(v?.name ?? '') ?? 0) > LARGEST / MARGIN,
+  );
+  return at && `'${at.name}' reaches ${largest.get(at.name)!.toPrecision(3)}`;
+}
+
+/** The largest magnitude of every float32 tensor that a node makes or that is fed. */
+async function magnitudes(
+  model: Model,
+  feeds: AsyncIterable<Readonly<Record<string, Feed>>>,
+  { threads, provider, signal, progress }: HalfOptions,
+): Promise<Map<string, number>> {
+  const made = model.graph.nodes.flatMap((n) => n.outputs).filter((v) => v !== undefined);
+  const tapped = (made as Value[]).filter((v) => dtypeKnown(v) === 'float32');
+  const session = await openSession(withOutputs(model, tapped), { threads, provider });
+  const largest = new Map<string, number>();
+  try {
+    let image = 0;
+    for await (const feed of feeds) {
+      signal.throwIfAborted();
+      const results = await session.run(feed);
+      for (const [name, { data }] of [...Object.entries(feed), ...Object.entries(results)])
+        if (data instanceof Float32Array)
+          largest.set(name, Math.max(largest.get(name) ?? 0, absMax(data)));
+      freeResults(results);
+      progress((0.8 * ++image) / IMAGES, `magnitudes on image ${image}`);
+    }
+  } finally {
+    await session.release();
+  }
+  return largest;
+}
+
+function absMax(data: Float32Array): number {
+  let most = 0;
+  for (const x of data) if (Math.abs(x) > most) most = Math.abs(x);
+  return most;
+}
