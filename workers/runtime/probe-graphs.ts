@@ -1,8 +1,9 @@
-/** @file Small graphs over the ops that detectors and classifiers are made of, to compare a provider with the CPU. */
+/** @file Small graphs over the ops that detectors, classifiers and their training are made of, to compare a provider with the CPU. */
 
 import { int, ints, string } from '../onnx/attributes.ts';
 import { type Attribute, emptyModel, type Graph, type Model, Value } from '../onnx/graph.ts';
 import { Tensor } from '../onnx/tensor.ts';
+import { gradientProbe } from './gradient-probe.ts';
 import { random } from './random.ts';
 import { randomInputs } from './random-inputs.ts';
 import type { Feed } from './session.ts';
@@ -15,16 +16,13 @@ export interface ProbeCase {
 
 /** The cases, made anew each time from a fixed seed. */
 export function probeCases(): ProbeCase[] {
-  return [
-    ['convolution', convolution],
-    ['attention', attention],
-    ['decoding', decoding],
-  ].map(([name, make]) => {
+  const drawn = Object.entries({ convolution, attention, decoding }).map(([name, draw]) => {
     const sketch = new Sketch();
-    (make as (s: Sketch) => void)(sketch);
-    const model = sketch.model();
-    return { name: name as string, model, feeds: randomInputs(model, 7) };
+    draw(sketch);
+    return { name, model: sketch.model() };
   });
+  const cases = [...drawn, { name: 'gradients', model: gradientProbe() }];
+  return cases.map(({ name, model }) => ({ name, model, feeds: randomInputs(model, 7) }));
 }
 
 /** Just enough of a builder for the probes. */

@@ -48,3 +48,18 @@ test('the probe graphs run, and their outputs tell inputs apart', async () => {
     }
   }
 });
+
+test('what training adds is probed: indices of maxima, adding scatter, depth to space and back, their gradients', () => {
+  const probe = probeCases().find(({ name }) => name === 'gradients')!;
+  const { nodes, outputs } = probe.model.graph;
+  const ops = new Set(nodes.map((n) => n.op));
+  const pool = nodes.find((n) => n.op === 'MaxPool')!;
+  const adding = nodes.filter((n) => n.attributes['reduction']?.value === 'add').map((n) => n.op);
+
+  expect([...ops]).toEqual(
+    expect.arrayContaining(['Conv', 'Sigmoid', 'Resize', 'DepthToSpace', 'MatMul', 'Pad']),
+  );
+  expect(pool.outputs).toHaveLength(2);
+  expect(adding).toContain('ScatterElements');
+  expect(outputs).toHaveLength(4);
+});
