@@ -179,7 +179,7 @@ async function answersOf(
 }
 
 /** Values of float type that picking ops compare. */
-function comparedValues(graph: Graph): Value[] {
+export function comparedValues(graph: Graph): Value[] {
   const found = graph.nodes
     .filter((n) => PICKING.test(n.op) && n.domain === '')
     .flatMap((n) => (n.op === 'NonMaxSuppression' ? n.inputs.slice(0, 2) : n.inputs.slice(0, 1)))
@@ -187,7 +187,8 @@ function comparedValues(graph: Graph): Value[] {
   return [...new Set(found)];
 }
 
-function isPicked(output: Value, index: GraphIndex): boolean {
+/** Whether a value lies behind a picking op. */
+export function isPicked(output: Value, index: GraphIndex): boolean {
   const seen = new Set<Value>();
   const open = [output];
   while (open.length > 0) {

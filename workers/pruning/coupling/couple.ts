@@ -1,13 +1,14 @@
 /** @file The axes of every tensor of a graph, as atoms: one walk over the nodes. */
 
 import { subgraphsOf } from '../../onnx/attributes.ts';
-import type { Model, Node, Value } from '../../onnx/graph.ts';
+import { dtypeKnown, type Model, type Node, shapeKnown, type Value } from '../../onnx/graph.ts';
 import { shapeOf } from '../../onnx/static-shapes.ts';
 import { valuesUsedIn } from '../../onnx/uses.ts';
-import { Atoms } from './atoms.ts';
+import { Atoms, type Cause } from './atoms.ts';
 import { fixed, merge, split, tie } from './axes.ts';
 import { couplingRule } from './registry.ts';
 import type { Axes, CouplingContext } from './rule.ts';
+import { unknown } from './rules/linear.ts';
 
 /** A tensor with axes: an activation, a weight, or a constant at one of its uses. */
 export interface Slot {
@@ -40,11 +41,15 @@ export class Coupling {
       );
     }
     for (const node of model.graph.nodes) this.#couple(node);
-    for (const output of model.graph.outputs) {
-      const cause = { reason: `it belongs to the graph output '${output.name}'`, node: undefined };
-      for (const axis of this.axesOf(output))
-        for (const atom of axis) this.atoms.block(atom, cause);
-    }
+    for (const node of model.graph.nodes)
+      for (const inner of subgraphsOf(node))
+        for (const value of valuesUsedIn(inner))
+          this.#keep(value, { reason: `${node.op} takes it into a subgraph`, node });
+    for (const value of model.graph.outputs)
+      this.#keep(value, {
+        reason: `it belongs to the graph output '${value.name}'`,
+        node: undefined,
+      });
     this.#keepWhatWouldBeEmpty();
   }
 
@@ -71,11 +76,12 @@ export class Coupling {
   }
 
   #couple(node: Node): void {
-    for (const inner of subgraphsOf(node)) this.#blockCaptured(inner, node);
     const context = this.#context(node);
-    couplingRule(node.op, node.domain)(context);
-    for (const [i, y] of node.outputs.entries())
-      if (y && !this.#byValue.has(y)) this.#set(y, context.yDims(i).map(fixed));
+    const sized = [...node.inputs, ...node.outputs].every((v) => !v || isSized(v));
+    if (sized) couplingRule(node.op, node.domain)(context);
+    else unknown(context, `${node.op} works on sizes that are known only at run time`);
+    for (const y of node.outputs)
+      if (y && !this.#byValue.has(y)) this.#set(y, dimsOf(y).map(fixed));
   }
 
   #context(node: Node): CouplingContext {
@@ -106,6 +112,10 @@ export class Coupling {
         for (const atom of axis ?? []) atoms.block(atom, { reason, node, positions: true });
       },
       mixes: (i, axis) => {
+        // Only float activations can be multiplied by zero.
+        if (!/float/.test(dtypeKnown(input(i)) ?? 'float'))
+          for (const atom of this.#axesAt(node, i)[axis] ?? [])
+            atoms.block(atom, { reason: `${node.op} sums whole numbers over it`, node });
         const seen = this.#mixed.get(input(i)) ?? new Set();
         this.#mixed.set(input(i), seen.add(axis));
       },
@@ -140,11 +150,11 @@ export class Coupling {
     return value.constant!.dims.map((d) => (d === 1 ? fixed(1) : this.atoms.fresh(d)));
   }
 
-  #blockCaptured(inner: Model['graph'], node: Node): void {
-    for (const value of valuesUsedIn(inner))
-      for (const axis of this.#byValue.get(value)?.axes ?? [])
-        for (const atom of axis)
-          this.atoms.block(atom, { reason: `${node.op} takes it into a subgraph`, node });
+  /** Let all of a tensor stay, at every use. */
+  #keep(value: Value, cause: Cause): void {
+    for (const slot of this.#slots)
+      if (slot.value === value)
+        for (const axis of slot.axes) for (const atom of axis) this.atoms.block(atom, cause);
   }
 
   /** An atom that every place of some axis belongs to would leave nothing of it. */
@@ -162,4 +172,9 @@ export class Coupling {
   }
 }
 
-const dimsOf = (value: Value): readonly number[] => value.constant?.dims ?? shapeOf(value);
+/** Sizes of a tensor; none where they are known only at run time. */
+const dimsOf = (value: Value): readonly number[] =>
+  value.constant?.dims ?? (isSized(value) ? shapeOf(value) : []);
+
+const isSized = (value: Value): boolean =>
+  value.constant !== undefined || (shapeKnown(value)?.every((d) => typeof d === 'number') ?? false);

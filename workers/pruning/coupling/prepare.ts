@@ -20,7 +20,7 @@ const MOST_ROUNDS = 4;
  */
 export async function prepareForPruning(model: Model): Promise<Model> {
   const copy = cloneModel(model);
-  const context = { threads: 1, allowance: 2 ** 20, decline: () => {} };
+  const context = { threads: 1, allowance: 0, decline: () => {} };
   freezeDefaults.run(copy, context);
   await liftConstants.run(copy, context);
   await inferTypes(copy);

@@ -1,6 +1,6 @@
 /** @file Normalisation: by each channel alone it can be cut, over channels it cannot. */
 
-import { intOf } from '../../../onnx/attributes.ts';
+import { intOf, intsOf } from '../../../onnx/attributes.ts';
 import { axisOf } from '../../../onnx/static-shapes.ts';
 import type { CouplingContext, CouplingRule } from '../rule.ts';
 
@@ -54,6 +54,12 @@ export const layerNorm: CouplingRule = (c) => {
 /** Over neighbouring channels. */
 export const lrn: CouplingRule = (c) => {
   c.block(c.x(0)[1], over(c));
+  c.set(0, c.x(0));
+};
+
+/** (x − mean) / deviation over the stated axes. */
+export const meanVariance: CouplingRule = (c) => {
+  for (const axis of intsOf(c.node, 'axes', [0, 2, 3])) c.block(c.x(0)[axis], over(c));
   c.set(0, c.x(0));
 };
 

@@ -24,3 +24,23 @@ function samePlaces(c: CouplingContext) {
     return fixed(to[i]!);
   });
 }
+
+/** Positions looked up in a picture, channel by channel; the grid says where. */
+export const gridSample: CouplingRule = (c) => {
+  const [x, grid] = [c.x(0), c.x(1)];
+  for (const axis of [...x.slice(2), ...grid.slice(1)]) c.blockPositions(axis);
+  c.tie(x[0]!, grid[0]!);
+  c.set(0, [x[0]!, x[1]!, ...c.yDims(0).slice(2).map(fixed)]);
+};
+
+/** Regions of pictures, channel by channel; the boxes say where. */
+export const roiPool: CouplingRule = (c) => {
+  const x = c.x(0);
+  for (const axis of [x[0]!, ...x.slice(2)]) c.blockPositions(axis);
+  for (let i = 1; i < c.inputs; i++)
+    if (c.has(i)) for (const axis of c.x(i)) c.blockPositions(axis);
+  c.set(
+    0,
+    c.yDims(0).map((d, axis) => (axis === 1 ? x[1]! : fixed(d))),
+  );
+};

@@ -98,6 +98,12 @@ export const tile: CouplingRule = (c) => {
   );
 };
 
+/** A triangle of the last two axes: their places are counted. */
+export const trilu: CouplingRule = (c) => {
+  for (const axis of c.x(0).slice(-2)) c.blockPositions(axis);
+  c.set(0, c.x(0));
+};
+
 /** Axis on which an op with an `axis` attribute works. */
 export const axisAt = (c: CouplingContext, fallback: number, rank = c.x(0).length): number =>
   axisOf(intOf(c.node, 'axis', fallback), rank);
