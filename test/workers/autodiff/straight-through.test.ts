@@ -106,3 +106,22 @@ test('MaxPool gives a tie to the first in row-major order, ReduceMax and Max sha
   expect(await at('y = ReduceMax(x)')).toEqual([0.25, 0.25, 0.25, 0.25]);
   expect(await at('y = Max(x, x)')).toEqual([1, 1, 1, 1]);
 });
+
+/** Where the derivative is infinite or undefined, training must not meet NaN. */
+test.each([
+  ['LpNormalization of zeros', 'y = LpNormalization(x)', [0, 0, 0], [0, 0, 0]],
+  ['ReduceL2 of zeros', 'y = ReduceL2(x)', [0, 0, 0], [0, 0, 0]],
+  ['Abs at 0', 'y = Abs(x)', [0, 1, -1], [0, 1, -1]],
+  ['Relu at 0', 'y = Relu(x)', [0, 1, -1], [0, 1, 0]],
+  ['Elu far above 0', 'y = Elu(x)', [200, 0, 1], [1, 1, 1]],
+  ['Celu far above 0', 'y = Celu(x)', [200, 0, 1], [1, 1, 1]],
+  ['Softplus far out', 'y = Softplus(x)', [200, -200, 0], [1, 0, 0.5]],
+  ['Mish far out', 'y = Mish(x)', [200, -200, 200], [1, 0, 1]],
+  ['Sigmoid far out', 'y = Sigmoid(x)', [200, -200, 0], [0, 0, 0.25]],
+  ['Gelu far out', 'y = Gelu(x)', [200, -200, 0], [1, 0, 0.5]],
+  ['Softmax far out', 's = Softmax(x) y = Mul(s, x)', [0, 0, 200], [0, 0, 1]],
+] as const)('%s has the gradient of its limit', async (_, nodes, at, expected) => {
+  const { x } = await gradientsAt({ inputs: 'float[3] x', nodes }, { x: at });
+
+  expect(x!.map((v) => v + 0)).toEqual(expected);
+});

@@ -26,6 +26,15 @@ interface Corner {
   readonly bits: readonly number[];
 }
 
+/** Everything that both gradients read; X and dY with their positions flat, (N, C, S) and (N, C, P). */
+interface Sampling {
+  readonly g: GraphBuilder;
+  readonly x: Value;
+  readonly dy: Value;
+  readonly places: readonly Places[];
+  readonly corners: readonly Corner[];
+}
+
 /**
  * Y[n, c, p] = Σ over the 2ⁿ pixels around G[n, p] of Π (1 − distance along each axis) · X[n, c, pixel]
  *
@@ -37,57 +46,67 @@ interface Corner {
  * Source: https://onnx.ai/onnx/operators/onnx__GridSample.html
  */
 export const gridSample: GradientRule = ({ node, x: [x, grid], dy: [d], g }) => {
-  const mode = stringOf(node, 'mode', 'linear')
-    .replace('bilinear', 'linear')
-    .replace('bicubic', 'cubic');
-  const padding = stringOf(node, 'padding_mode', 'zeros');
-  if (mode !== 'linear' && mode !== 'nearest') refuse(node, `mode '${mode}' has no rule`);
-  if (padding === 'reflection') refuse(node, "padding_mode 'reflection' has no rule");
+  const nearest = isNearest(node);
+  if (stringOf(node, 'padding_mode', 'zeros') === 'reflection')
+    refuse(node, "padding_mode 'reflection' has no rule");
   const [n, c, ...spatial] = shapeOf(x) as [number, number, ...number[]];
-  const samples = sizeOf(shapeOf(d).slice(2));
   const flat = (v: Value) => g.reshape(v, [n, c, sizeOf(shapeOf(v).slice(2))]);
-  const dy = flat(d);
   const places = spatial.map((size, i) => placesAlong(g, node, grid, spatial.length - 1 - i, size));
-  const corners = range(mode === 'nearest' ? 1 : 2 ** spatial.length).map((k) =>
-    corner(
-      g,
-      places,
-      spatial,
-      unravel(
-        k,
-        spatial.map(() => 2),
-      ),
-    ),
+  const two = spatial.map(() => 2);
+  const corners = range(nearest ? 1 : sizeOf(two)).map((k) =>
+    corner(g, places, spatial, unravel(k, two), nearest),
   );
-  const wide = (index: Value) => g.op('Expand', [index, g.ints([n, c, samples])], [n, c, samples]);
-  const dX = () =>
-    corners.reduce(
-      (sum, { index, valid, weights }) => {
-        const weight = mode === 'nearest' ? valid : weights.reduce(g.mul, valid);
-        return g.op('ScatterElements', [sum, wide(index), g.mul(dy, weight)], shapeOf(sum), {
-          axis: { type: 'int', value: 2 },
-          reduction: { type: 'string', value: 'add' },
-        });
-      },
-      g.zeros([n, c, sizeOf(spatial)], d),
-    );
-  const dGrid = () => {
-    if (mode === 'nearest') return g.zeros(shapeOf(grid), d);
-    const along = spatial.map((_, axis) => {
-      const slopes = corners.map(({ index, valid, weights, bits }) => {
-        const seen = g.op('GatherElements', [flat(x), wide(index)], [n, c, samples], {
-          axis: { type: 'int', value: 2 },
-        });
-        const others = weights.filter((_, i) => i !== axis).reduce(g.mul, valid);
-        return g.mul(g.sum(g.mul(dy, seen), [1]), g.scale(others, bits[axis] === 1 ? 1 : -1));
-      });
-      return g.mul(slopes.reduce(g.add), places[axis]!.slope);
-    });
-    const columns = along.toReversed().map((v) => g.reshape(v, [n, samples, 1]));
-    return g.reshape(g.concat(columns, 2), shapeOf(grid));
-  };
-  return [() => g.reshape(dX(), shapeOf(x)), dGrid];
+  const sampling: Sampling = { g, x: flat(x), dy: flat(d), places, corners };
+  return [
+    () => g.reshape(pixelGradient(sampling), shapeOf(x)),
+    () => (nearest ? g.zeros(shapeOf(grid), d) : gridGradient(sampling, shapeOf(grid))),
+  ];
 };
+
+function isNearest(node: Node): boolean {
+  const mode = stringOf(node, 'mode', 'linear');
+  if (mode === 'nearest') return true;
+  return ['linear', 'bilinear'].includes(mode) ? false : refuse(node, `mode '${mode}' has no rule`);
+}
+
+/** (N, 1, P) → (N, C, P). */
+const forChannels = ({ g, dy }: Sampling, index: Value) =>
+  g.op('Expand', [index, g.ints(shapeOf(dy))], shapeOf(dy));
+
+function pixelGradient(sampling: Sampling): Value {
+  const { g, x, dy, corners } = sampling;
+  const attributes = {
+    axis: { type: 'int', value: 2 },
+    reduction: { type: 'string', value: 'add' },
+  } as const;
+  return corners.reduce(
+    (sum, { index, valid, weights }) => {
+      const updates = g.mul(dy, weights.reduce(g.mul, valid));
+      const at = forChannels(sampling, index);
+      return g.op('ScatterElements', [sum, at, updates], shapeOf(x), attributes);
+    },
+    g.zeros(shapeOf(x), dy),
+  );
+}
+
+function gridGradient(sampling: Sampling, shape: Shape): Value {
+  const { g, x, dy, places, corners } = sampling;
+  const seen = corners.map(({ index }) => {
+    const at = forChannels(sampling, index);
+    const pixels = g.op('GatherElements', [x, at], shapeOf(dy), {
+      axis: { type: 'int', value: 2 },
+    });
+    return g.sum(g.mul(dy, pixels), [1]);
+  });
+  const columns = places.map(({ slope }, axis) => {
+    const slopes = corners.map(({ valid, weights, bits }, k) => {
+      const others = weights.filter((_, i) => i !== axis).reduce(g.mul, valid);
+      return g.mul(seen[k]!, g.scale(others, bits[axis] === 1 ? 1 : -1));
+    });
+    return g.reshape(g.mul(slopes.reduce(g.add), slope), [...shape.slice(0, -1), 1]);
+  });
+  return g.concat(columns.reverse(), shape.length - 1);
+}
 
 /** The grid's numbers for one axis, in pixels. */
 function placesAlong(
@@ -120,6 +139,7 @@ function corner(
   places: readonly Places[],
   spatial: Shape,
   bits: readonly number[],
+  nearest: boolean,
 ): Corner {
   const one = g.scalar(1, places[0]!.base);
   const pixels = places.map(({ base }, i) => (bits[i] === 1 ? g.plus(base, 1) : base));
@@ -133,7 +153,7 @@ function corner(
   return {
     index: g.op('Cast', [flat], shapeOf(flat), { to: { type: 'int', value: 7 } }, 'int64'),
     valid: inside.reduce(g.mul),
-    weights: places.map(({ rest }, i) => (bits[i] === 1 ? rest : g.sub(one, rest))),
+    weights: nearest ? [] : places.map(({ rest }, i) => (bits[i] === 1 ? rest : g.sub(one, rest))),
     bits,
   };
 }

@@ -187,13 +187,15 @@ export const groupNorm: GradientRule = ({ node, x: [x, scale], dy: [d], g }) => 
   ];
 };
 
-/** y = x / ‖x‖ along `axis`;  p = 2: dx = (dy − y·Σ dy·y)/‖x‖;  p = 1: dx = (dy − sign x·Σ dy·y)/‖x‖. */
+/** y = x / ‖x‖ along `axis`;  p = 2: dx = (dy − y·Σ dy·y)/‖x‖;  p = 1: dx = (dy − sign x·Σ dy·y)/‖x‖;  0 where ‖x‖ = 0. */
 export const lpNorm: GradientRule = ({ node, x: [x], y: [y], dy: [d], g }) => [
   () => {
     const axis = [axisOf(intOf(node, 'axis', -1), shapeOf(x).length)];
     const p = intOf(node, 'p', 2);
     const norm = g.reduce(p === 1 ? 'ReduceL1' : 'ReduceL2', x, axis);
     const direction = p === 1 ? g.unary('Sign', x) : y;
-    return g.div(g.sub(d, g.mul(direction, g.sum(g.mul(d, y), axis))), norm);
+    const inner = g.sub(d, g.mul(direction, g.sum(g.mul(d, y), axis)));
+    const none = g.compare('Equal', norm, g.scalar(0, norm));
+    return g.where(none, g.scalar(0, d), g.div(inner, g.where(none, g.scalar(1, norm), norm)));
   },
 ];

@@ -49,6 +49,16 @@ export const ACTIVATIONS: Readonly<Record<string, GradientCase>> = {
   'Mish of three nodes': single('Mul(x, t)', WIDE, {
     nodes: 's = Softplus(x) t = Tanh(s) y = Mul(x, t)',
   }),
+  'SiLU, factors exchanged': { ...double('x'), nodes: 's = Sigmoid(x) y = Mul(s, x)' },
+  'SiLU whose Sigmoid is used again': {
+    ...double('x'),
+    nodes: 's = Sigmoid(x) h = Mul(x, s) y = Sub(h, s)',
+  },
+  'Sigmoid times another tensor': {
+    ...double('x'),
+    nodes: 'e = Exp(x) s = Sigmoid(e) y = Mul(x, s)',
+  },
+  'Sigmoid squared': { ...double('x'), nodes: 's = Sigmoid(x) y = Mul(s, s)' },
   'SiLU of two nodes': { ...double('x'), nodes: 's = Sigmoid(x) y = Mul(x, s)' },
   Swish: single('Swish(x)', WIDE, { opset: 24 }),
   'Swish alpha': single('Swish<alpha=1.5>(x)', WIDE, { opset: 24 }),

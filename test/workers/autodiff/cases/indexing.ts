@@ -85,6 +85,17 @@ export const INDEXING: Readonly<Record<string, GradientCase>> = {
     'int64[2,2,1] i = {0, 2, 1, 1}',
   ),
   ...Object.assign({}, ...REDUCTIONS.map(scattered)),
+  'Scatter of opset 10': {
+    inputs: 'float[3,2] x, float[1,2] u',
+    constants: 'int64[1,2] i = {2, 0}',
+    nodes: 'y = Scatter(x, i, u)',
+    opset: 10,
+  },
+  'ScatterElements 32-bit indices': {
+    inputs: 'float[3,2] x, float[1,2] u',
+    constants: 'int32[1,2] i = {2, 0}',
+    nodes: 'y = ScatterElements(x, i, u)',
+  },
   'ScatterElements mul with zeros': {
     inputs: 'float[3] x, float[4] u',
     constants: 'int64[4] i = {0, 0, 1, 2}',

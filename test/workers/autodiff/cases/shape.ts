@@ -43,6 +43,7 @@ export const SHAPE: Readonly<Record<string, GradientCase>> = {
   'Squeeze all': moved('y = Squeeze(x)', '1,3,1'),
   'Squeeze of opset 11': { ...moved('y = Squeeze<axes=[0]>(x)', '1,3,1'), opset: 11 },
   'Unsqueeze axes': moved('y = Unsqueeze(x, a)', '2,3', 'int64[2] a = {0, -1}'),
+  'Unsqueeze of opset 11': { ...moved('y = Unsqueeze<axes=[0,3]>(x)', '2,3'), opset: 11 },
   'Expand to more axes': moved('y = Expand(x, s)', '3,1', 'int64[3] s = {2, 1, 4}'),
   'Expand scalar': moved('y = Expand(x, s)', '', 'int64[2] s = {2, 3}'),
   Tile: moved('y = Tile(x, r)', '2,3', 'int64[2] r = {3, 2}'),
@@ -69,6 +70,11 @@ export const SHAPE: Readonly<Record<string, GradientCase>> = {
   },
   'Split of opset 11': {
     ...moved('a, b = Split<axis=1, split=[1,3]>(x)', '2,4'),
+    outputs: 'a, b',
+    opset: 11,
+  },
+  'Split of opset 11, even': {
+    ...moved('a, b = Split<axis=1>(x)', '2,4'),
     outputs: 'a, b',
     opset: 11,
   },
