@@ -34,6 +34,8 @@ export const WEBHOOK_DEFAULTS = [
   'job.expired',
 ] as const;
 
+export const MOST_STAGES = 32;
+
 /** One stage with its options: checked against `openapi/stages.json`, where each stage publishes its own schema. */
 export const StageSpec = Type.Object(
   {
@@ -55,7 +57,7 @@ export const JobSpec = Type.Object(
       Type.Enum([...TASK_NAMES], { description: 'Default: what inspection finds.' }),
     ),
     preprocess: Type.Optional(PreprocessOption),
-    stages: Type.Array(StageSpec, { minItems: 1, maxItems: 32 }),
+    stages: Type.Array(StageSpec, { minItems: 1, maxItems: MOST_STAGES }),
     accept: Type.Optional(Accept),
     latency: Type.Optional(
       Type.Object(

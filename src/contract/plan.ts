@@ -1,7 +1,7 @@
 /** @file From a raw job spec to a planned one: everything checked that needs no model, every default filled in. */
 
 import { ServiceError } from './errors.ts';
-import { JobSpec, type StageSpec } from './job.ts';
+import { JobSpec, MOST_STAGES, type StageSpec } from './job.ts';
 import { nearest } from './nearest.ts';
 import { FIELDS_TO_COME, OPTIONS_TO_COME, STAGES_TO_COME } from './not-yet.ts';
 import type { FieldError } from './problem.ts';
@@ -22,7 +22,10 @@ export function planJob(spec: unknown, document: StageDocument): JobSpec {
   refuseFieldsToCome(spec);
   const errors = schemaErrors(JobSpec, spec);
   const given = isObject(spec) && Array.isArray(spec['stages']) ? spec['stages'] : [];
-  const stages = given.map((stage, index) => planStage(stage, index, document, errors));
+  // More than may be are one fault already.
+  const stages = given
+    .slice(0, MOST_STAGES)
+    .map((stage, index) => planStage(stage, index, document, errors));
   if (errors.length > 0) throw new ServiceError('SPEC_INVALID', { errors });
   return { ...withDefaults(JobSpec, { seed: 0, latency: {}, ...(spec as JobSpec) }), stages };
 }

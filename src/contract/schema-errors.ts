@@ -5,6 +5,9 @@ import { Ajv, type ErrorObject, type SchemaObject, type ValidateFunction } from 
 import { nearest } from './nearest.ts';
 import type { FieldError } from './problem.ts';
 
+/** Faults that are told: nobody mends more at once, and each costs time to word. */
+const MOST_TOLD = 100;
+
 /** Strict about values: nothing is dropped, nothing converted. */
 const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, validateFormats: false });
 const filling = new Ajv({
@@ -38,12 +41,13 @@ const withoutId = (schema: object): SchemaObject => {
 
 /**
  * @param at JSON Pointer of `value` in the whole document
- * @returns one entry per fault; none: the value is valid
+ * @returns one entry per fault, of the first hundred; none: the value is valid
  */
 export function schemaErrors(schema: object, value: unknown, at = ''): FieldError[] {
   const validate = validator(schema);
   if (validate(value)) return [];
-  const found = (validate.errors ?? []).filter((error, _, all) => !insideUnion(error, all));
+  const all = (validate.errors ?? []).slice(0, MOST_TOLD);
+  const found = all.filter((error) => !insideUnion(error, all));
   const told = found.map((error) => fieldError(error, at));
   return [...new Map(told.map((error) => [error.pointer, error])).values()];
 }

@@ -3,15 +3,22 @@
 import multipart from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
 
+import { isTooDeep, MOST_DEPTH } from '../contract/depth.ts';
+import { ServiceError } from '../contract/errors.ts';
 import { JSON_BODY_LIMIT } from './framework-errors.ts';
+
+export const TOO_DEEP = `it is nested deeper than ${MOST_DEPTH} levels`;
 
 /** An empty JSON body is no body: `curl -X POST -H 'content-type: application/json'` on a route that needs none. */
 export function installJson(app: FastifyInstance): void {
   app.removeContentTypeParser('text/plain');
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body.length === 0) done(null, undefined);
-    else parse(request, body as string, done);
+    if (body.length === 0) return done(null, undefined);
+    parse(request, body as string, (error, value) => {
+      if (error || !isTooDeep(value)) return done(error, value);
+      done(new ServiceError('JSON_MALFORMED', { why: TOO_DEEP }), undefined);
+    });
   });
 }
 

@@ -19,6 +19,8 @@ const KNOWN: Readonly<Record<string, (error: FastifyError, type?: string) => Ser
     new ServiceError('UPLOAD_INCOMPLETE', { why: 'its length is not its Content-Length' }),
   FST_ERR_CTP_INVALID_JSON_BODY: ({ message }) =>
     new ServiceError('JSON_MALFORMED', { why: message }),
+  FST_ERR_MAX_PARAM_LENGTH: () =>
+    new ServiceError('HTTP_MALFORMED', { why: 'a part of its path is too long to be an id' }),
   FST_ERR_BAD_URL: ({ message }) => new ServiceError('HTTP_MALFORMED', { why: message }),
   FST_INVALID_JSON_FIELD_ERROR: () =>
     new ServiceError('JSON_MALFORMED', { why: "the part 'spec' does not parse" }),

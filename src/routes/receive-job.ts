@@ -2,7 +2,9 @@
 
 import type { FastifyRequest } from 'fastify';
 
+import { isTooDeep } from '../contract/depth.ts';
 import { ServiceError } from '../contract/errors.ts';
+import { TOO_DEEP } from '../plugins/bodies.ts';
 import { JSON_BODY_LIMIT } from '../plugins/framework-errors.ts';
 import type { Collaborators } from './collaborators.ts';
 import { type Received, receivePart, refuseTooLong, unknownPart } from './receive.ts';
@@ -68,6 +70,13 @@ function partName(part: Part, hasSpec: boolean, files: ReceivedFiles): (typeof P
 
 /** The spec may be sent as text (curl -F 'spec=<job.json') or as a file (-F spec=@job.json). */
 async function specOf(part: Part): Promise<unknown> {
+  const spec = await parsedSpec(part);
+  if (isTooDeep(spec))
+    throw new ServiceError('JSON_MALFORMED', { why: `the part 'spec': ${TOO_DEEP}` });
+  return spec;
+}
+
+async function parsedSpec(part: Part): Promise<unknown> {
   if (part.type === 'field' && typeof part.value === 'object') return part.value; // parsed by its type
   const text = part.type === 'field' ? String(part.value) : await textOf(part.file);
   try {

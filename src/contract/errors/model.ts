@@ -65,7 +65,7 @@ export const MODEL_ERRORS = {
     status: 422,
     retry: false,
     message: (p: { resource: string; wanted: number; least: number }) =>
-      `No cut keeps only ${p.wanted.toFixed(3)} of the ${p.resource}: with what may go, ${p.least.toFixed(3)} is the least. Raise the target, or protect less.`,
+      `The target ${p.resource} ${Number(p.wanted.toFixed(3))} cannot be reached: with what may go, ${Number(p.least.toFixed(3))} is the nearest. Ask for less, or protect less.`,
   },
   MODEL_NOT_TRAINABLE: {
     status: 422,
