@@ -3,6 +3,9 @@
 /** Bins on each side of zero. Half of them are in use at least: 1/4096 of the largest magnitude is told apart. */
 const HALF = 8192;
 
+/** Tensors after which averages of extremes begin to forget. */
+const AVERAGED = 100;
+
 /**
  * Counts of values over [−reach, reach]. When a value falls outside, reach doubles and bins join in pairs, so
  * memory stays at 2·8192 counts and no value is seen twice. Minimum, maximum, sum and zeros are exact.
@@ -11,6 +14,10 @@ export class Histogram {
   readonly counts = new Float64Array(2 * HALF);
   min = Number.POSITIVE_INFINITY;
   max = Number.NEGATIVE_INFINITY;
+  /** Means over the tensors seen of their extremes; over many, means that forget: m ← m + (x − m) / 100. */
+  averageMin = 0;
+  averageMax = 0;
+  #tensors = 0;
   /** Values counted in bins (a sample of those seen, for large tensors). */
   count = 0;
   zeros = 0;
@@ -47,6 +54,9 @@ export class Histogram {
     }
     this.min = Math.min(this.min, lo);
     this.max = Math.max(this.max, hi);
+    const share = 1 / Math.min(++this.#tensors, AVERAGED);
+    this.averageMin += share * (lo - this.averageMin);
+    this.averageMax += share * (hi - this.averageMax);
     this.#widen(Math.max(-lo, hi));
     this.#fill(values, stepFor(values.length, sample));
   }

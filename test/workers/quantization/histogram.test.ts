@@ -62,3 +62,12 @@ test.each([320 * 320 * 16, 160 * 160 * 32, 52 * 52 * 256, 208 * 208 * 24])(
     expect(length / step).toBeLessThanOrEqual(1 << 15);
   },
 );
+
+test('averages of extremes are means at first, and forget later', () => {
+  const histogram = histogramOf([Float32Array.of(-1, 3), Float32Array.of(-3, 5)]);
+  expect([histogram.averageMin, histogram.averageMax]).toEqual([-2, 4]);
+
+  for (let i = 0; i < 1000; i++) histogram.add(Float32Array.of(-8, 8));
+  expect(histogram.averageMin).toBeCloseTo(-8, 2);
+  expect(histogram.min).toBe(-8);
+});

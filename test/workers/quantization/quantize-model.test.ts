@@ -3,6 +3,10 @@
 import { expect, test } from 'vitest';
 
 import type { Model } from '../../../workers/onnx/graph.ts';
+import {
+  CALIBRATORS,
+  type CalibratorName,
+} from '../../../workers/quantization/calibrators/registry.ts';
 import { modelOf, randomWeight } from '../../helpers/tiny-model.ts';
 import { countOps, quantized } from './quantized.ts';
 
@@ -197,7 +201,7 @@ test.each(Object.entries(notFinite))('%s that is NaN is named', async (_, [model
   await expect(quantized(model)).rejects.toMatchObject(error);
 });
 
-test.each(['minmax', 'percentile', 'mse', 'entropy'] as const)(
+test.each(Object.keys(CALIBRATORS) as CalibratorName[])(
   'calibrator %s is used where it is named',
   async (calibrator) => {
     const { details, db } = await quantized(layers['Conv, SiLU, Conv']![0], { calibrator });

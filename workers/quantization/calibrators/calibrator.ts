@@ -19,3 +19,9 @@ export interface CalibratorContext {
 export type Calibrator = (histogram: Histogram, context: CalibratorContext) => Range;
 
 export const minmax: Calibrator = ({ min, max }) => ({ min, max });
+
+/** Extremes of each image, averaged (Histogram): one odd image moves the range little. */
+export const movingAverage: Calibrator = ({ averageMin, averageMax }) => ({
+  min: averageMin,
+  max: averageMax,
+});

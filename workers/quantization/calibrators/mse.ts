@@ -9,15 +9,15 @@ const STEPS = 100;
 const FIRST = 20;
 
 /**
- * The clip range with the least mean (f(x) − f(x̂))² over the histogram, f the consumer's activation (identity where
+ * The clip range with the least mean |f(x) − f(x̂)|^power over the histogram, f the consumer's activation (identity where
  * there is none). Without an activation both ends shrink together; with one, each end has its own search, since an
  * activation such as SiLU flattens one end only. Ties go to the wider range.
  */
-export const mse: Calibrator = (histogram, context) => {
+export function leastError(histogram: Histogram, context: CalibratorContext, power: number): Range {
   const bins = occupied(histogram, context.activation);
   const { min, max } = histogram;
   const error = (range: Range) =>
-    meanSquaredError(bins, quantizerFor(range, context), context.activation);
+    meanError(bins, quantizerFor(range, context), context.activation, power);
   const share = (i: number, j: number): Range => ({
     min: (min * i) / STEPS,
     max: (max * j) / STEPS,
@@ -36,7 +36,9 @@ export const mse: Calibrator = (histogram, context) => {
   for (let low = STEPS; low >= 1; low -= 1)
     tryRange({ min: (min * low) / STEPS, max: best.range.max });
   return best.range;
-};
+}
+
+export const mse: Calibrator = (histogram, context) => leastError(histogram, context, 2);
 
 export function quantizerFor(range: Range, context: CalibratorContext): Quantizer {
   return context.symmetric
@@ -63,10 +65,18 @@ export function occupied(histogram: Histogram, activation: CalibratorContext['ac
   };
 }
 
-export function meanSquaredError(
+export const meanSquaredError = (
+  bins: Bins,
+  quantizer: Quantizer,
+  activation: CalibratorContext['activation'],
+): number => meanError(bins, quantizer, activation, 2);
+
+/** Mean |f(x) − f(x̂)|^power. */
+function meanError(
   { x, fx, weight }: Bins,
   { format, scale, zeroPoint }: Quantizer,
   activation: CalibratorContext['activation'],
+  power: number,
 ): number {
   const lo = FORMATS[format].min - zeroPoint;
   const hi = FORMATS[format].max - zeroPoint;
@@ -81,7 +91,7 @@ export function meanSquaredError(
       if (known === undefined) cache.set(q, y);
     }
     const e = fx[i]! - y;
-    sum += weight[i]! * e * e;
+    sum += weight[i]! * (power === 2 ? e * e : Math.abs(e) ** power);
   }
   return sum;
 }
