@@ -25,6 +25,11 @@ const FLOATS = new Set(['float32', 'float16', 'bfloat16', 'float64']);
  * through their DequantizeLinear. Each constant counts once.
  */
 export function countParams(model: Model): number {
+  return parameterValues(model).reduce((n, v) => n + v.constant!.size, 0);
+}
+
+/** The constants that count as parameters, each once. */
+export function parameterValues(model: Model): Value[] {
   const counted = new Set<Value>();
   const producers = new Map<Value, Node>();
   for (const node of model.graph.nodes) for (const y of node.outputs) if (y) producers.set(y, node);
@@ -39,7 +44,7 @@ export function countParams(model: Model): number {
         counted.add(value);
     }
   }
-  return [...counted].reduce((n, v) => n + v.constant!.size, 0);
+  return [...counted];
 }
 
 function parameterInputs(node: Node, producers: ReadonlyMap<Value, Node>): readonly number[] {

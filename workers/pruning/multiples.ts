@@ -26,3 +26,9 @@ export const floorOf =
   (share: number) =>
   ({ size, unit }: Group): number =>
     whole(Math.max(Math.min(STEP, size / 2), size * Math.min(0.5, 0.7 * share)), unit);
+
+/** Where whole chunks would go too far: one channel at a time, unless the width has to be a multiple. */
+export const grainOf =
+  (multipleOf: number | 'auto', measured: boolean) =>
+  (group: Group): number =>
+    multipleOf === 'auto' && !measured ? group.unit : chunkOf(multipleOf, measured)(group);

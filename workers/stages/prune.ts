@@ -1,15 +1,15 @@
 /** @file Stage `prune`: fewer channels, proved against the masked original. */
 
 import { type Static, Type } from 'typebox';
-import { ServiceError } from '../../src/contract/errors.ts';
 import { shuffled } from '../data/splits.ts';
 import { writeModel } from '../onnx/write.ts';
 import { NORMALIZATIONS } from '../pruning/criteria/normalize.ts';
 import { CRITERIA } from '../pruning/criteria/registry.ts';
 import { GRADIENT_SOURCES } from '../pruning/gradients.ts';
 import { pruneModel } from '../pruning/prune-model.ts';
-import type { Resource } from '../pruning/search/cost-model.ts';
 import { SEARCHES } from '../pruning/search/registry.ts';
+import type { Target } from '../pruning/settings.ts';
+import type { RunContext } from '../runtime/context.ts';
 import { train } from '../training/train.ts';
 import { settingsOf, TRAIN_OPTIONS, trainContext, trainingImages } from './finetune.ts';
 import { keysOf, oneOf } from './one-of.ts';
@@ -26,13 +26,34 @@ const options = Type.Object(
         macs: share('Share of the multiply-accumulates to keep, 0 < x ≤ 1.'),
         params: share('Share of the parameters to keep, 0 < x ≤ 1.'),
         bytes: share('Share of the file size to keep, 0 < x ≤ 1.'),
+        maxDrop: Type.Optional(
+          Type.Number({
+            minimum: 0,
+            exclusiveMaximum: 1,
+            description:
+              'As few MACs as possible with a drop of the metric of at most this, 0 to 1, on the tune images (a fifth of train); agreement with the input model where they have no labels.',
+          }),
+        ),
+        speedup: Type.Optional(
+          Type.Number({
+            exclusiveMinimum: 1,
+            maximum: 100,
+            description: 'Times as fast as the input model, measured on this worker, batch 1.',
+          }),
+        ),
+        latencyMs: Type.Optional(
+          Type.Number({
+            exclusiveMinimum: 0,
+            description: 'Median time of a run in ms, measured on this worker, batch 1.',
+          }),
+        ),
       },
       {
         additionalProperties: false,
         minProperties: 1,
         maxProperties: 1,
         description:
-          'How far to prune: one of macs, params, bytes. What is kept is at most this and at least 0.02 less.',
+          'How far to prune: one of these. Of macs, params and bytes at most this is kept and at least 0.02 less.',
       },
     ),
     criterion: oneOf(keysOf(CRITERIA), {
@@ -97,31 +118,22 @@ export const prune = defineStage({
   needsImages: {},
 
   async run(model, chosen, ctx) {
-    const train0 = ctx.dataset?.splits.train ?? [];
-    if (train0.length === 0)
-      throw new ServiceError('SPLIT_MISSING', {
-        split: 'train',
-        what: "Stage 'prune'",
-        has: ctx.dataset === undefined ? 'no images' : 'none there',
-      });
-    const [[resource, goal]] = Object.entries(chosen.target) as [[Resource, number]];
-    const drawn = shuffled(train0.length, ctx.seed).slice(0, chosen.images);
-    const samples = drawn.sort((a, b) => a - b).map((i) => train0[i]!);
-    const { finetune, target: _, normalize, ...rest } = chosen;
+    const { fit, tune } = imagesOf(chosen, ctx);
+    const { finetune, target, normalize, images, ...rest } = chosen;
+    const drawn = shuffled(fit.length, ctx.seed).slice(0, images);
     const result = await pruneModel(
       model,
       {
         ...rest,
         normalization: normalize,
         compensate: chosen.compensate !== false,
-        resource,
-        share: goal,
-        measured: false,
+        target: targetOf(target),
       },
       {
         ...ctx,
         binding: { ...ctx.task, preprocess: ctx.preprocess },
-        samples,
+        samples: drawn.sort((a, b) => a - b).map((i) => fit[i]!),
+        tune,
         fileBytes: writeModel(model).byteLength,
         progress: (done, doing) => ctx.progress(done, doing),
         ...(finetune && { afterRound: tuned(finetune, ctx) }),
@@ -133,6 +145,20 @@ export const prune = defineStage({
 
   ensures: expectSameInterface,
 });
+
+/** Images to calibrate on; those that decide how far to go are kept out where the target asks for that. */
+function imagesOf({ target }: Static<typeof options>, ctx: RunContext) {
+  const { fit, tune } = trainingImages('prune', ctx);
+  return target.maxDrop === undefined ? { fit: ctx.dataset!.splits.train, tune } : { fit, tune };
+}
+
+function targetOf(target: Static<typeof options>['target']): Target {
+  const [[name, value]] = Object.entries(target) as [[keyof typeof target, number]];
+  if (name === 'maxDrop') return { maxDrop: value };
+  if (name === 'speedup') return { speedup: value };
+  if (name === 'latencyMs') return { latencyMs: value };
+  return { resource: name, share: value };
+}
 
 /** Training between rounds. */
 const tuned =

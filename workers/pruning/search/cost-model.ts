@@ -1,101 +1,108 @@
 /** @file What a model costs while channels go, without cutting it. */
 
-import { countMacs, countParams, macsOf } from '../../onnx/cost.ts';
 import type { Model, Value } from '../../onnx/graph.ts';
-import { weightIndex } from '../../onnx/trained.ts';
-import type { AxisSlice, Group } from '../coupling/groups.ts';
+import type { Group } from '../coupling/groups.ts';
+import { COSTS, type Factor, lengthOf, type Resource } from './cost-terms.ts';
 
-export type Resource = 'macs' | 'params' | 'bytes';
+export type { Resource } from './cost-terms.ts';
 
-const BYTES = 4;
-
-/** A constant that groups cut: its cost is proportional to each of its axes. */
-interface Entry {
-  readonly dims: number[];
-  /** Per element of the constant. */
-  readonly perElement: number;
+/** An axis of a tensor, and the places of it that went. */
+interface Axis {
+  readonly length: number;
+  readonly gone: Set<number>;
+  /** Costs that it is a factor of. */
+  readonly products: Product[];
 }
 
+/** rate · Π lengths. */
+interface Product {
+  readonly rate: number;
+  readonly axes: readonly Axis[];
+}
+
+/** Places that go, or would go. */
+type Lost = ReadonlyMap<Axis, ReadonlySet<number>>;
+
 /**
- * MACs of a layer are its output positions times the elements of its weight, parameters are elements, bytes four times that: all fall
- * with the lengths of constants' axes. What no constant decides (products of two activations) stays as it is.
+ * MACs of a layer are its output's size times what each output sums over, parameters and bytes go with the sizes of constants: all are
+ * products of lengths of axes, and a group says which places of which axes each of its channels owns. A place that several channels
+ * own goes with the first of them.
  */
 export class CostModel {
+  /** Of the model as it came. */
   readonly total: number;
   readonly #fixed: number;
-  readonly #entries = new Map<Value, Entry>();
+  readonly #products: readonly Product[];
+  readonly #axes = new Map<Value, Map<number, Axis>>();
+  /** Per group the axes that count, and the places of each of its channels there. */
+  readonly #places: ReadonlyMap<Group, ReadonlyMap<Axis, readonly (readonly number[])[]>>;
 
+  /** @param fileBytes size of the model's file; only the resource `bytes` looks at it */
   constructor(model: Model, groups: readonly Group[], resource: Resource, fileBytes: number) {
-    const positions = weightPositions(model);
-    const slices = new Set(groups.flatMap((g) => g.parameters.map((p) => p.value)));
-    let variable = 0;
-    for (const value of slices) {
-      const tensor = value.constant;
-      if (tensor === undefined) continue;
-      const perElement =
-        resource === 'macs' ? (positions.get(value) ?? 0) : resource === 'params' ? 1 : BYTES;
-      this.#entries.set(value, { dims: [...tensor.dims], perElement });
-      variable += perElement * tensor.size;
-    }
-    this.total =
-      resource === 'macs'
-        ? countMacs(model)
-        : resource === 'params'
-          ? countParams(model)
-          : fileBytes;
-    this.#fixed = this.total - variable;
+    const { total, terms } = COSTS[resource](model, fileBytes);
+    this.total = total;
+    this.#products = terms.map(({ rate, factors }) => {
+      const product = { rate, axes: factors.map((f) => this.#axisOf(f)) };
+      for (const axis of new Set(product.axes)) axis.products.push(product);
+      return product;
+    });
+    this.#fixed = total - sum(this.#products.map((p) => costOf(p)));
+    this.#places = new Map(groups.map((group) => [group, this.#placesOf(group)]));
   }
 
   /** Cost of the model as it stands. */
   get cost(): number {
-    let sum = this.#fixed;
-    for (const { dims, perElement } of this.#entries.values())
-      sum += perElement * dims.reduce((n, d) => n * d, 1);
-    return sum;
+    return this.#fixed + sum(this.#products.map((p) => costOf(p)));
   }
 
-  /** What would be saved if these channels of a group went. */
+  /** What would be saved if these channels of a group went: it never rises as others go. */
   saving(group: Group, channels: readonly number[]): number {
-    let saved = 0;
-    for (const [value, cuts] of cutsOf(group, channels)) {
-      const entry = this.#entries.get(value);
-      if (!entry) continue;
-      const before = entry.dims.reduce((n, d) => n * d, 1);
-      const after = entry.dims.reduce((n, d, axis) => n * (d - (cuts.get(axis) ?? 0)), 1);
-      saved += entry.perElement * (before - after);
-    }
-    return saved;
+    const lost = this.#lostTo(group, channels);
+    const products = new Set([...lost.keys()].flatMap((axis) => axis.products));
+    return sum([...products].map((p) => costOf(p) - costOf(p, lost)));
   }
 
   remove(group: Group, channels: readonly number[]): void {
-    for (const [value, cuts] of cutsOf(group, channels)) {
-      const entry = this.#entries.get(value);
-      if (entry) for (const [axis, lost] of cuts) entry.dims[axis]! -= lost;
-    }
+    for (const [axis, places] of this.#lostTo(group, channels))
+      for (const place of places) axis.gone.add(place);
+  }
+
+  /** Places that go with these channels and are still there. */
+  #lostTo(group: Group, channels: readonly number[]): Lost {
+    return new Map(
+      [...this.#places.get(group)!].map(([axis, indices]) => {
+        const own = channels.flatMap((c) => indices[c]!.filter((place) => !axis.gone.has(place)));
+        return [axis, new Set(own)];
+      }),
+    );
+  }
+
+  #placesOf({ activations, parameters }: Group) {
+    return new Map(
+      [...activations, ...parameters].flatMap(({ value, axis, indices }) => {
+        const known = this.#axes.get(value)?.get(axis);
+        return known ? [[known, indices] as const] : [];
+      }),
+    );
+  }
+
+  #axisOf(factor: Factor): Axis {
+    const axes = this.#axes.get(factor.value) ?? new Map<number, Axis>();
+    this.#axes.set(factor.value, axes);
+    const axis = axes.get(factor.axis) ?? {
+      length: lengthOf(factor),
+      gone: new Set(),
+      products: [],
+    };
+    axes.set(factor.axis, axis);
+    return axis;
   }
 }
 
-/** Places that go, per constant and axis. */
-function cutsOf(group: Group, channels: readonly number[]): Map<Value, Map<number, number>> {
-  const found = new Map<Value, Map<number, number>>();
-  for (const { value, axis, indices } of group.parameters as readonly AxisSlice[]) {
-    const axes = found.get(value) ?? new Map<number, number>();
-    const lost = channels.reduce((n, c) => n + (indices[c]?.length ?? 0), 0);
-    axes.set(axis, (axes.get(axis) ?? 0) + lost);
-    found.set(value, axes);
-  }
-  return found;
-}
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 
-/** MACs per element of each weight, over all layers that use it. */
-function weightPositions(model: Model): Map<Value, number> {
-  const found = new Map<Value, number>();
-  for (const node of model.graph.nodes) {
-    const at = weightIndex(node);
-    const weight = at === undefined ? undefined : node.inputs[at];
-    if (!weight?.constant) continue;
-    const positions = macsOf(node, model.graph) / weight.constant.size;
-    found.set(weight, (found.get(weight) ?? 0) + positions);
-  }
-  return found;
-}
+const costOf = ({ rate, axes }: Product, lost?: Lost): number =>
+  axes.reduce(
+    (cost, axis) => cost * (axis.length - axis.gone.size - (lost?.get(axis)?.size ?? 0)),
+    rate,
+  );

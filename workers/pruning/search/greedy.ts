@@ -1,32 +1,46 @@
 /** @file Search `greedy`: least importance lost per cost saved, at the widths of the moment. */
 
-import { chunkQueues } from './queues.ts';
-import type { Search } from './search.ts';
+import { type Chunk, chunkQueues } from './queues.ts';
+import { Removal } from './removal.ts';
+import type { Search, SearchContext } from './search.ts';
 
 /**
  * Again and again, of every group's next chunk take the one with the least Σ score / cost saved, until the goal is met. What a chunk
- * saves falls as its neighbours shrink, so savings are counted anew each time.
+ * saves falls as its neighbours shrink, so savings are counted anew.
  */
 export const greedy: Search = {
   summary: 'Least importance lost per cost saved, one chunk at a time.',
-  remove(context) {
-    const { groups, cost, goal } = context;
-    const queues = chunkQueues(context);
-    const gone: number[][] = groups.map(() => []);
-    while (cost.cost > goal) {
-      let best: { group: number; price: number } | undefined;
-      for (const [i, queue] of queues.entries()) {
-        const next = queue[0];
-        if (next === undefined) continue;
-        const saved = cost.saving(groups[i]!, next.channels);
-        const price = next.score / Math.max(saved, Number.MIN_VALUE);
-        if (saved > 0 && (best === undefined || price < best.price)) best = { group: i, price };
-      }
-      if (best === undefined) break;
-      const { channels } = queues[best.group]!.shift()!;
-      gone[best.group]!.push(...channels);
-      cost.remove(groups[best.group]!, channels);
-    }
-    return gone;
-  },
+  remove: (context) => cheapestFirst(context, chunkQueues(context)),
 };
+
+/** @param queues per group its chunks in the order in which they would go */
+export function cheapestFirst(
+  context: SearchContext,
+  queues: readonly (readonly Chunk[])[],
+): readonly (readonly number[])[] {
+  const removal = new Removal(context);
+  const next = queues.map(() => 0);
+  const price = ({ group, channels, score }: Chunk): number => {
+    const saved = context.cost.saving(context.groups[group]!, channels);
+    return saved > 0 ? score / saved : Number.POSITIVE_INFINITY;
+  };
+  const prices = queues.map(([first]) => (first ? price(first) : Number.POSITIVE_INFINITY));
+  while (!removal.isDone) {
+    const best = cheapest(prices);
+    if (best === undefined) break;
+    // Savings only fall, so prices only rise: the others' old prices are bounds.
+    prices[best] = price(queues[best]![next[best]!]!);
+    if (cheapest(prices) !== best) continue;
+    removal.take(queues[best]![next[best]!++]!);
+    const following = queues[best]![next[best]!];
+    prices[best] = following ? price(following) : Number.POSITIVE_INFINITY;
+  }
+  return removal.gone;
+}
+
+function cheapest(prices: readonly number[]): number | undefined {
+  let best: number | undefined;
+  for (const [i, price] of prices.entries())
+    if (Number.isFinite(price) && (best === undefined || price < prices[best]!)) best = i;
+  return best;
+}

@@ -3,10 +3,12 @@
 import { global } from './global.ts';
 import { greedy } from './greedy.ts';
 import type { Search } from './search.ts';
+import { sensitivity } from './sensitivity.ts';
 import { uniform } from './uniform.ts';
 
 export const SEARCHES = {
   greedy,
+  sensitivity,
   global,
   uniform,
 } as const satisfies Record<string, Search>;

@@ -11,14 +11,28 @@ export interface SearchContext {
   readonly cost: CostModel;
   /** Cost to reach. */
   readonly goal: number;
+  /** How far below the goal the cost may end. */
+  readonly slack: number;
   /** Channels that go together in a group. */
   readonly chunk: (group: Group) => number;
+  /** Channels that go together where a chunk would go too far. */
+  readonly grain: (group: Group) => number;
   /** Channels that a group keeps at least. */
   readonly floor: (group: Group) => number;
+  /** Per group what removal does to the loss; only where the search says that it needs it. */
+  readonly curves?: readonly Curve[] | undefined;
+}
+
+/** Loss of the model when the least important channels of one group are gone. */
+export interface Curve {
+  readonly group: string;
+  /** Rising from 0 channels removed, where the loss is that of the whole model. */
+  readonly points: readonly { readonly removed: number; readonly loss: number }[];
 }
 
 export interface Search {
   readonly summary: string;
+  readonly needsCurves?: boolean;
   /** @returns per group the channels that go; short of the goal where the floors allow no more */
   remove(context: SearchContext): readonly (readonly number[])[];
 }
