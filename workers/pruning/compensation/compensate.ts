@@ -43,10 +43,8 @@ export async function compensate(
   feeds: () => AsyncIterable<Feeds>,
   options: CompensateOptions,
 ): Promise<{ readonly model: Model; readonly layers: readonly CompensatedLayer[] }> {
-  const first = await firstOf(feeds());
-  const before = await fixed(original, first);
-  const after = await fixed(pruned, first);
-  const found = matched(before, after, pairs);
+  const [before, after] = await canonicalAt([original, pruned], feeds);
+  const found = matchLayers(before, after, pairs);
   const levels = byLevel(after.graph, new Set(found.map(({ pruned: { node } }) => node))).map(
     (nodes) => found.filter(({ pruned: { node } }) => nodes.includes(node)),
   );
@@ -91,14 +89,19 @@ export async function compensate(
   };
 }
 
-function matched(before: Model, after: Model, pairs: readonly LayerPair[]): MatchedLayer[] {
+/** Layers behind a cut, as both canonical graphs have them. */
+export function matchLayers(
+  before: Model,
+  after: Model,
+  pairs: readonly LayerPair[],
+): MatchedLayer[] {
   const [from, to] = [layersByOutput(before), layersByOutput(after)];
   const changed = changedValues(before.graph, after.graph);
-  return pairs.flatMap(({ original, pruned, keptOutputs }) => {
+  return pairs.flatMap(({ original, pruned, keptOutputs, keptInputs }) => {
     const [a, b] = [from(original), to(pruned)];
     if (!a || !b || b.groups * b.rows !== keptOutputs.length) return [];
     if (!changed.has(b.input)) return [];
-    return [{ name: nodeLabel(pruned), original: a, pruned: b, kept: keptOutputs }];
+    return [{ name: nodeLabel(pruned), original: a, pruned: b, kept: keptOutputs, keptInputs }];
   });
 }
 
@@ -112,12 +115,16 @@ function layersByOutput({ graph }: Model) {
   };
 }
 
-async function firstOf(feeds: AsyncIterable<Feeds>): Promise<Feeds> {
-  for await (const feed of feeds) return feed;
+/** Canonical forms at the sizes of the calibration images. */
+export async function canonicalAt(
+  models: readonly [Model, Model],
+  feeds: () => AsyncIterable<Feeds>,
+): Promise<[Model, Model]> {
+  for await (const first of feeds())
+    return [await fixed(models[0], first), await fixed(models[1], first)];
   throw new TypeError('internal: compensation needs at least one image');
 }
 
-/** The canonical form at the sizes of the calibration images. */
 async function fixed(model: Model, feeds: Feeds): Promise<Model> {
   const copy = cloneModel(model);
   for (const value of copy.graph.inputs) {
@@ -128,7 +135,7 @@ async function fixed(model: Model, feeds: Feeds): Promise<Model> {
 }
 
 /** The model with the weights and biases of its canonical form's layers. */
-async function withWeights(model: Model, layers: readonly Layer[]): Promise<Model> {
+export async function withWeights(model: Model, layers: readonly Layer[]): Promise<Model> {
   const copy = cloneModel(model);
   await liftConstants.run(copy, { threads: 1, allowance: 0, decline: () => {} });
   const { graph } = copy;

@@ -10,6 +10,8 @@ export interface LayerPair {
   readonly pruned: Node;
   /** For each output channel of the pruned layer, its number in the original. */
   readonly keptOutputs: readonly number[];
+  /** The same of its input channels; undefined where it is not known. */
+  readonly keptInputs?: readonly number[] | undefined;
 }
 
 export interface CompensateOptions {
@@ -45,4 +47,5 @@ export interface MatchedLayer {
   readonly original: Layer;
   readonly pruned: Layer;
   readonly kept: readonly number[];
+  readonly keptInputs: readonly number[] | undefined;
 }

@@ -1,6 +1,7 @@
 /** @file Which layer of a cut model was which, and which of its outputs are left. */
 
-import { type Model, shapeKnown, type Value } from '../../onnx/graph.ts';
+import { intOf } from '../../onnx/attributes.ts';
+import { type Model, type Node, shapeKnown, type Value } from '../../onnx/graph.ts';
 import { range } from '../../onnx/static-shapes.ts';
 import { isTrained, weightIndex } from '../../onnx/trained.ts';
 import type { CutGroup } from '../cut/cut.ts';
@@ -20,16 +21,22 @@ export function layerPairs(
   const cuts = new Map(
     report.flatMap(({ tensors }) => tensors).map((t) => [`${t.axis} ${t.name}`, t.kept]),
   );
+  const keptOf = (value: Value | undefined, axis: number) => {
+    const size = value && shapeKnown(value)?.at(axis);
+    const places = value && cuts.get(`${axis} ${value.name}`);
+    return places ?? (typeof size === 'number' ? range(size) : undefined);
+  };
   return original.graph.nodes.flatMap((node) => {
+    const at = weightIndex(node);
     const output = node.outputs[0];
     const left = after.get(output?.name);
     const shape = output && shapeKnown(output);
-    if (!shape || !left || left.op !== node.op || weightIndex(node) === undefined) return [];
-    const axis = outputAxis(node.op, shape.length, weightIndex(node)!);
-    const size = shape[axis];
-    const kept =
-      cuts.get(`${axis} ${output!.name}`) ?? (typeof size === 'number' ? range(size) : undefined);
-    return kept ? [{ original: node, pruned: left, keptOutputs: kept }] : [];
+    if (!shape || !left || left.op !== node.op || at === undefined) return [];
+    const keptOutputs = keptOf(output, channelAxis(node, shape.length, at));
+    const input = node.inputs[1 - at];
+    const rank = input && shapeKnown(input)?.length;
+    const keptInputs = rank ? keptOf(input, inputAxis(node, rank, at)) : undefined;
+    return keptOutputs ? [{ original: node, pruned: left, keptOutputs, keptInputs }] : [];
   });
 }
 
@@ -42,12 +49,15 @@ export function layerOutputs({
     const output = node.outputs[0];
     const shape = output && shapeKnown(output);
     if (at === undefined || !output || !shape || !isTrained(node)) return [];
-    return [{ output, outputAxis: outputAxis(node.op, shape.length, at) }];
+    return [{ output, outputAxis: channelAxis(node, shape.length, at) }];
   });
 }
 
 /** Convolutions make axis 1, products the last axis, or the one before it where the weight stands on the left. */
-function outputAxis(op: string, rank: number, weight: number): number {
+function channelAxis({ op }: Node, rank: number, weight: number): number {
   if (op !== 'MatMul') return 1;
   return weight === 0 ? rank - 2 : rank - 1;
 }
+
+const inputAxis = (node: Node, rank: number, weight: number): number =>
+  node.op === 'Gemm' && intOf(node, 'transA', 0) === 1 ? 0 : channelAxis(node, rank, weight);

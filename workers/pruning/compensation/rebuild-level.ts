@@ -59,7 +59,7 @@ export async function rebuildLevel(
 }
 
 /** Whether image `i` of `n` is one of the `h` held out, evenly spread. */
-const isHeldOut = (i: number, n: number, h: number) =>
+export const isHeldOut = (i: number, n: number, h: number) =>
   Math.floor(((i + 1) * h) / n) > Math.floor((i * h) / n);
 
 function shared(level: readonly MatchedLayer[], context: RebuildContext): Sharing[] {
