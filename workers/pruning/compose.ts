@@ -2,28 +2,35 @@
 
 import type { CutGroup } from './cut/cut.ts';
 
+type Tensor = CutGroup['tensors'][number];
+
+const keyOf = ({ name, axis }: Tensor) => JSON.stringify([name, axis]);
+
 /**
  * Each report names tensors of the model that its round began with; kept places are carried back to the places of the first model.
- * Tensors are named alike in all of them.
+ * Tensors are named alike in all of them. One report may name a tensor in several groups, as what a Concat joins: always with
+ * all places of it that are left.
  */
 export function composeCuts(rounds: readonly (readonly CutGroup[])[]): CutGroup[] {
-  const known = new Map<string, { size: number; kept: readonly number[]; reason: string }>();
-  const keyOf = (name: string, axis: number) => JSON.stringify([name, axis]);
-  for (const report of rounds)
+  const known = new Map<string, Tensor>();
+  const groups = new Map<string, Set<string>>();
+  for (const report of rounds) {
+    const earlier = new Map(known);
     for (const { tensors, reason } of report)
-      for (const { name, axis, size, kept } of tensors) {
-        const before = known.get(keyOf(name, axis));
-        known.set(keyOf(name, axis), {
-          size: before?.size ?? size,
-          kept: before ? kept.map((i) => before.kept[i]!) : kept,
-          reason: before?.reason ?? reason,
-        });
+      for (const tensor of tensors) {
+        const key = keyOf(tensor);
+        const before = earlier.get(key);
+        known.set(key, before ? after(before, tensor) : tensor);
+        if (before === undefined) groups.set(reason, (groups.get(reason) ?? new Set()).add(key));
       }
-  const groups = new Map<string, CutGroup>();
-  for (const [key, { size, kept, reason }] of known) {
-    const [name, axis] = JSON.parse(key) as [string, number];
-    const group = groups.get(reason) ?? { tensors: [], reason };
-    groups.set(reason, { reason, tensors: [...group.tensors, { name, axis, size, kept }] });
   }
-  return [...groups.values()];
+  return [...groups].map(([reason, keys]) => ({
+    tensors: [...keys].map((key) => known.get(key)!),
+    reason,
+  }));
 }
+
+const after = (before: Tensor, { kept }: Tensor): Tensor => ({
+  ...before,
+  kept: kept.map((place) => before.kept[place]!),
+});
