@@ -176,6 +176,54 @@ const WRITTEN: Readonly<Record<string, Written>> = {
     nodes: `p = MatMul(x, w)  q = Add(p, b)  r = Gelu(q)  s = Einsum<equation="bnc,cd->bnd">(r, e)
       t = Transpose<perm=[0, 2, 1]>(s)  y = Einsum<equation="bdn,de->bne">(t, v)`,
   },
+  'attention in rolled windows, with a bias for each head': {
+    input: 'float[1, 16, 12] x',
+    output: 'float[1, 16, 12] y',
+    groups: [12, 2, 6, 20],
+    weights: {
+      e: [12, 12],
+      w: [12, 36],
+      b: [36],
+      bias: [1, 2, 4, 4],
+      o: [12, 12],
+      f: [12, 20],
+      g: [20, 12],
+    },
+    ints: {
+      ...{
+        map: [1, 4, 4, 12],
+        parts: [1, 2, 2, 2, 2, 12],
+        windows: [4, 4, 12],
+        heads: [4, 4, 3, 2, 6],
+      },
+      ...{ flat: [1, 16, 12], zero: [0], one: [1], end: [2 ** 62], axis: [1] },
+    },
+    nodes: `t = MatMul(x, e)  s = Reshape(t, map)  s1 = Slice(s, one, end, axis)  s2 = Slice(s, zero, one, axis)
+      r = Concat<axis=1>(s1, s2)  p = Reshape(r, parts)  u = Transpose<perm=[0, 1, 3, 2, 4, 5]>(p)
+      win = Reshape(u, windows)  m = MatMul(win, w)  a = Add(m, b)  h = Reshape(a, heads)
+      v = Transpose<perm=[2, 0, 3, 1, 4]>(h)  q0, k0, v0 = Split<axis=0, num_outputs=3>(v)
+      q = Squeeze(q0, zero)  k = Squeeze(k0, zero)  vv = Squeeze(v0, zero)
+      kt = Transpose<perm=[0, 1, 3, 2]>(k)  l = MatMul(q, kt)  lb = Add(l, bias)  sm = Softmax<axis=-1>(lb)
+      c = MatMul(sm, vv)  ct = Transpose<perm=[0, 2, 1, 3]>(c)  cr = Reshape(ct, windows)  d = MatMul(cr, o)
+      back = Reshape(d, flat)  res = Add(back, t)  n = MatMul(res, f)  gl = Gelu(n)  y = MatMul(gl, g)`,
+  },
+  'values looked up at places, head by head': {
+    ...IMAGE,
+    groups: [2, 4],
+    weights: { a: [8, 3, 1, 1], grid: [2, 8, 8, 2], z: [5, 8, 1, 1] },
+    ints: { heads: [2, 4, 8, 8], flat: [1, 8, 8, 8] },
+    nodes: `p = Conv(x, a)  h = Reshape(p, heads)  s = GridSample<align_corners=0>(h, grid)  f = Reshape(s, flat)
+      y = Conv(f, z)`,
+  },
+  'dual paths: a part added, a part joined': {
+    ...IMAGE,
+    groups: [4, 3, 6, 3],
+    weights: { a: [7, 3, 1, 1], b: [6, 7, 1, 1], c: [7, 6, 3, 3], z: [5, 10, 1, 1] },
+    ints: { zero: [0], four: [4], end: [2 ** 62], axis: [1] },
+    nodes: `p = Conv(x, a)  s = Slice(p, zero, four, axis)  d = Slice(p, four, end, axis)  q = Conv(p, b)  r = Relu(q)
+      t = Conv<pads=[1, 1, 1, 1]>(r, c)  ts = Slice(t, zero, four, axis)  td = Slice(t, four, end, axis)
+      sum = Add(s, ts)  j = Concat<axis=1>(sum, d, td)  y = Conv(j, z)`,
+  },
   'older forms: attributes instead of inputs': {
     ...IMAGE,
     opset: 11,

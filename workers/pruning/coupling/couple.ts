@@ -157,17 +157,25 @@ export class Coupling {
         for (const axis of slot.axes) for (const atom of axis) this.atoms.block(atom, cause);
   }
 
+  /** The node that a tensor belongs to: its maker, or who uses the constant. */
+  #nodeAt({ value, use }: Slot): Node | undefined {
+    const has = (values: readonly (Value | undefined)[]) => values.includes(value);
+    const { nodes } = this.model.graph;
+    return use?.node ?? nodes.find((n) => has(n.outputs)) ?? nodes.find((n) => has(n.inputs));
+  }
+
   /** An atom that every place of some axis belongs to would leave nothing of it. */
   #keepWhatWouldBeEmpty(): void {
-    for (const { value, axes } of this.#slots)
-      for (const [i, axis] of axes.entries()) {
+    for (const slot of this.#slots)
+      for (const [i, axis] of slot.axes.entries()) {
         let all = axis.length > 0 ? new Set(this.atoms.leaves(axis[0]!)) : new Set<number>();
         for (const atom of axis) {
           if (all.size === 0) break;
           all = all.intersection(new Set(this.atoms.leaves(atom)));
         }
-        const reason = `axis ${i} of '${value.name}' would be empty`;
-        for (const atom of all) this.atoms.block(atom, { reason, node: undefined });
+        if (all.size === 0) continue;
+        const reason = `axis ${i} of '${slot.value.name}' would be empty`;
+        for (const atom of all) this.atoms.block(atom, { reason, node: this.#nodeAt(slot) });
       }
   }
 }
