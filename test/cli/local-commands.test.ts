@@ -198,6 +198,7 @@ test('inspect, evaluate, bench and check agree on the model', async () => {
     bytes: tinyBytes().length,
     quantized: null,
     ops: { Conv: 2 },
+    training: { trainable: true },
   });
   expect(own).toMatchObject({ task: 'classify', images: 6, metrics: { top1: 1, agreement: 1 } });
   expect(own.sqnr).toEqual([{ output: 'scores', part: '', db: null }]);

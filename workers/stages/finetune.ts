@@ -4,7 +4,6 @@ import { type Static, Type } from 'typebox';
 import { ServiceError } from '../../src/contract/errors.ts';
 import { AugmentOption, augmentOptions } from '../data/augment/options.ts';
 import { tuneSplit } from '../data/splits.ts';
-import type { Model } from '../onnx/graph.ts';
 import type { RunContext } from '../runtime/context.ts';
 import { withTrainableConstants } from '../training/constants.ts';
 import { foldNorms, insertNorms } from '../training/insert-norms.ts';
@@ -13,6 +12,7 @@ import { OPTIMIZERS } from '../training/optimizers/registry.ts';
 import { SCHEDULES } from '../training/schedules.ts';
 import type { Length, TrainSettings } from '../training/settings.ts';
 import { train } from '../training/train.ts';
+import { refuseUntrainable } from '../training/trainable.ts';
 import { keysOf, oneOf } from './one-of.ts';
 import { expectSameInterface } from './same-interface.ts';
 import { defineStage } from './stage.ts';
@@ -108,7 +108,7 @@ export const TRAIN_OPTIONS = {
 } as const;
 
 const options = Type.Object(TRAIN_OPTIONS, { additionalProperties: false });
-export type TrainStageOptions = Static<typeof options>;
+type TrainStageOptions = Static<typeof options>;
 
 export const finetune = defineStage({
   name: 'finetune',
@@ -121,6 +121,7 @@ export const finetune = defineStage({
 
   async run(model, chosen, ctx) {
     const images = trainingImages('finetune', ctx);
+    await refuseUntrainable(model);
     await withTrainableConstants(model);
     const settings = settingsOf(chosen);
     const context = { ...trainContext(ctx), ...images };
@@ -187,5 +188,3 @@ export function trainContext(ctx: RunContext) {
     metric: (record: Parameters<RunContext['metric']>[0]) => ctx.metric(record),
   };
 }
-
-export type { Model };

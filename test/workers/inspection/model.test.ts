@@ -35,6 +35,7 @@ test('parameters, multiply-accumulates, ports, ops and weights, by definition', 
     quantized: null,
     quantizable: 1,
     weightTypes: { float32: 16 },
+    training: { trainable: true, weights: 2, elements: 16 },
     warnings: [],
   });
 });
@@ -87,17 +88,18 @@ const qdq = () =>
     { w: randomWeight([4, 3, 1, 1], 1), s: { dims: [1], data: [0.1] } },
   );
 
-const limited: Record<string, [() => Model, quantizable: number, warning: RegExp]> = {
-  'in half precision': [asFloat16, 0, /Weights are float16\. .*quantize needs float32/],
-  'quantized already': [qdq, 0, /quantized already \(QDQ: 1 DequantizeLinear\)/],
+const limited: Record<string, [() => Model, number, trainable: boolean, warning: RegExp]> = {
+  'in half precision': [asFloat16, 0, false, /Weights are float16\. .*quantize needs float32/],
+  'quantized already': [qdq, 0, true, /quantized already \(QDQ: 1 DequantizeLinear\)/],
 };
 
 test.each(Object.entries(limited))(
   'a model %s: said, with what is possible',
-  async (_, [model, quantizable, warning]) => {
+  async (_, [model, quantizable, trainable, warning]) => {
     const info = await inspect(model());
 
     expect(info.quantizable).toBe(quantizable);
+    expect(info.training.trainable).toBe(trainable);
     expect(quantizableTensors(model())).toHaveLength(quantizable);
     expect(info.warnings.join('\n')).toMatch(warning);
     expect(info.warnings.join('\n')).toContain('can be evaluated, benchmarked and simplified');
