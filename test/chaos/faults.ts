@@ -65,6 +65,7 @@ export const FAULTS = {
   },
   'disk full': {
     storage: 'small disk',
+    env: { LATHE_MIN_FREE_BYTES: '0' },
     async inject({ data }) {
       const filler = join(data, 'filler');
       const { bavail, bsize } = statfsSync(data);

@@ -227,7 +227,7 @@ export class Storm {
     const ids = [...this.#made.values()];
     const records = await this.#settled(jobs, ids);
     const ended = records.filter((job) => TERMINAL.has(job.status));
-    const statuses = Object.groupBy(records, (job) => job.error?.code ?? job.status);
+    const statuses = Object.groupBy(records, (job) => saidOf(job));
     const result = {
       injections: this.#options.injections,
       accepted: ids.length,
@@ -347,3 +347,6 @@ async function repeatedStages(
   }
   return repeated;
 }
+
+const saidOf = ({ status, error }: JobRecord): string =>
+  error ? `${status}: ${error.code}: ${error.detail}` : status;
