@@ -24,8 +24,8 @@ test('members, couplings and cost of each group, and what cannot be cut', async 
         id: 'h',
         channels: 6,
         perChannel: { params: 3 + 1 + 4 * 9, macs: 3 * 64 + 4 * 9 * 36 },
-        producers: ['Conv(→ h)'],
-        consumers: ['Conv(→ y)'],
+        producers: ['Conv_0'],
+        consumers: ['Conv_2'],
         tensors: [
           { name: 'a', axis: 0 },
           { name: 'b', axis: 0 },
@@ -33,7 +33,7 @@ test('members, couplings and cost of each group, and what cannot be cut', async 
           { name: 'h', axis: 1 },
           { name: 'r', axis: 1 },
         ],
-        why: ["Conv 'Conv(→ h)' makes them", "Conv 'Conv(→ y)' takes them in"],
+        why: ["Conv 'Conv_0' makes them", "Conv 'Conv_2' takes them in"],
       },
     ],
     refused: [

@@ -7,16 +7,17 @@ import { listOf } from '../coupling/constants.ts';
 import { sliceBounds } from '../coupling/rules/join.ts';
 import type { Edit, NodeEdit } from './edit.ts';
 
-/** Sizes that are stated follow; 0 (as before) and −1 (what is left) still hold. */
+/** Sizes that are stated follow; −1 (what is left) still holds, and 0 (as the input's) where the input's is the same. */
 const reshape: Edit = (e) => {
   const target = listOf(e.node, 1, 'shape');
-  const after = e.after(e.y(0));
-  if (target)
-    e.setInts(
-      1,
-      'shape',
-      target.map((d, i) => (d > 0 ? after[i]! : d)),
-    );
+  const [from, to] = [e.after(e.x(0)), e.after(e.y(0))];
+  if (!target) return;
+  const holds = (d: number, i: number) => d < 0 || (d === 0 && from[i] === to[i]);
+  e.setInts(
+    1,
+    'shape',
+    target.map((d, i) => (holds(d, i) ? d : to[i]!)),
+  );
 };
 
 /** A stated size that the input stretches to; aligned right. */
