@@ -9,7 +9,7 @@ import type { TaskBinding } from '../tasks/task.ts';
 import { batched } from './batched.ts';
 import { type ChosenLoss, chooseLoss } from './losses/registry.ts';
 import { OPTIMIZERS } from './optimizers/registry.ts';
-import { findParameters } from './parameters.ts';
+import { findParameters, type Parameter } from './parameters.ts';
 import { Reference } from './reference.ts';
 import { decayOf, OPTIMIZER_OPTIONS, type TrainSettings } from './settings.ts';
 import { buildTrainGraph } from './train-graph.ts';
@@ -51,16 +51,7 @@ export async function prepare(
     labelled: isLabelled(binding, fit),
   });
   const runtime = { threads, provider };
-  const all = findParameters(forward.graph);
-  const parameters =
-    settings.freeze === undefined ? all : findParameters(forward.graph, settings.freeze);
-  if (parameters.length === 0)
-    throw new ServiceError('MODEL_NOT_TRAINABLE', {
-      why:
-        all.length === 0
-          ? 'it has no trained float32 weights'
-          : 'the option freeze leaves no weights to train',
-    });
+  const { parameters, frozen } = chosenParameters(forward, settings);
   const reference =
     loss.loss.labels === 'tensors'
       ? await Reference.open(cloneModel(forward), loss.bound.reads, image, runtime)
@@ -80,21 +71,36 @@ export async function prepare(
     optimizerOptions: OPTIMIZER_OPTIONS,
     ...runtime,
   });
-  const size = (list: typeof all) => list.reduce((n, p) => n + p.initial.size, 0);
   return {
     trainer,
     loss,
     reference,
     batch,
     accumulate,
-    parameters: size(parameters),
-    frozen: size(all) - size(parameters),
+    parameters: elements(parameters),
+    frozen,
     async release() {
       await trainer.release();
       await reference?.release();
     },
   };
 }
+
+/** @throws MODEL_NOT_TRAINABLE there are none, or the option freeze leaves none */
+function chosenParameters({ graph }: Model, { freeze }: TrainSettings) {
+  const all = findParameters(graph);
+  const parameters = findParameters(graph, freeze);
+  if (parameters.length === 0)
+    throw new ServiceError('MODEL_NOT_TRAINABLE', {
+      why:
+        all.length === 0
+          ? 'it has no trained float32 weights'
+          : 'the option freeze leaves no weights to train',
+    });
+  return { parameters, frozen: elements(all) - elements(parameters) };
+}
+
+const elements = (list: readonly Parameter[]) => list.reduce((n, p) => n + p.initial.size, 0);
 
 function imageOf(model: Model, { input }: TaskBinding): string {
   const value = model.graph.inputs.find((v) => v.name === input?.name);

@@ -82,23 +82,15 @@ export class Run {
   }
 
   async #step(stream: BatchStream, total: number): Promise<void> {
-    const { trainer, accumulate } = this.#prepared;
+    const { trainer } = this.#prepared;
     const { signal, metric, progress } = this.#ctx;
     const before = trainer.snapshot();
     const step = before.step + 1;
     const lr = this.#lrAt(step, total);
     this.#lr = lr;
-    const results: TrainBatch[] = [];
-    let result: StepResult | undefined;
     const from = performance.now();
-    if (accumulate === 1)
-      result = await trainer.train([await this.#label(await stream.next())], lr, emaTenth(step));
-    else {
-      for (let i = 0; i < accumulate; i++)
-        results.push(copied(await this.#label(await stream.next())));
-      result = await trainer.train(results, lr, emaTenth(step));
-    }
-    this.#stepSeconds += (performance.now() - from) / 1000;
+    const result = await trainer.train(await this.#batches(stream), lr, emaTenth(step));
+    this.#stepSeconds += secondsSince(from);
     signal.throwIfAborted();
     const accepted = this.#guard.accept(before, result);
     if (accepted) this.#count(result);
@@ -113,6 +105,18 @@ export class Run {
     });
     progress((0.98 * step) / total, 'training');
     await setImmediate(); // run() blocks this thread: let cancellation and messages through
+  }
+
+  /** What one update takes. The stream writes into a batch's memory again: several are copied. */
+  async #batches(stream: BatchStream): Promise<TrainBatch[]> {
+    const { accumulate } = this.#prepared;
+    if (accumulate === 1) return [await this.#label(await stream.next())];
+    const batches: TrainBatch[] = [];
+    for (let i = 0; i < accumulate; i++) {
+      const batch = await this.#label(await stream.next());
+      batches.push({ ...batch, images: batch.images.slice() });
+    }
+    return batches;
   }
 
   async #label(batch: TrainBatch): Promise<TrainBatch> {
@@ -161,7 +165,7 @@ export class Run {
   }
 
   #seconds(started: number): number {
-    return this.#earlier + (performance.now() - started) / 1000;
+    return this.#earlier + secondsSince(started);
   }
 
   /** After how many steps weights are judged: whole epochs, so that judging stays a small part of the time. */
@@ -176,29 +180,33 @@ export class Run {
     const { length } = this.#settings;
     if ('steps' in length) return length.steps;
     if ('epochs' in length) return Math.max(1, Math.round(length.epochs * perEpoch));
-    const { trainer, accumulate } = this.#prepared;
+    const perStep = await this.#timeOfStep();
+    const from = performance.now();
+    await this.#judge.judge(this.#model);
+    const judging = secondsSince(from);
+    const perStepJudged = perStep + judging / this.#judgeEvery(perEpoch, perEpoch);
+    return Math.max(1, Math.floor((length.minutes * 60) / perStepJudged));
+  }
+
+  /** Seconds of the fastest of a few steps, the first left out. The state is what it was afterwards. */
+  async #timeOfStep(): Promise<number> {
+    const { trainer } = this.#prepared;
     const start = trainer.snapshot();
     const stream = await this.#open(TIMED_STEPS * 2, 0);
     const times: number[] = [];
     try {
       for (let i = 0; i < TIMED_STEPS; i++) {
-        const batches: TrainBatch[] = [];
-        for (let k = 0; k < accumulate; k++)
-          batches.push(copied(await this.#label(await stream.next())));
+        const batches = await this.#batches(stream);
         const from = performance.now();
         await trainer.train(batches, 0, 1);
-        times.push((performance.now() - from) / 1000);
+        times.push(secondsSince(from));
         this.#ctx.signal.throwIfAborted();
       }
     } finally {
       await stream.close();
       trainer.restore(start);
     }
-    const from = performance.now();
-    await this.#judge.judge(this.#model);
-    const judging = (performance.now() - from) / 1000;
-    const perStep = Math.min(...times.slice(1)) + judging / this.#judgeEvery(perEpoch, perEpoch);
-    return Math.max(1, Math.floor((length.minutes * 60) / perStep));
+    return Math.min(...times.slice(1));
   }
 
   #open(total: number, start: number): Promise<BatchStream> {
@@ -269,7 +277,6 @@ export class Run {
   }
 }
 
-/** The stream writes into a batch's memory again: keep what several runs of one step need. */
-const copied = (batch: TrainBatch): TrainBatch => ({ ...batch, images: batch.images.slice() });
+const secondsSince = (from: number): number => (performance.now() - from) / 1000;
 const finite = (x: number): number | null => (Number.isFinite(x) ? x : null);
 const round = (x: number): number => Math.round(x * 1000) / 1000;

@@ -6,7 +6,8 @@ import { type Feed, openSession, type Session } from '../runtime/session.ts';
 import type { Labels } from './batches/labels.ts';
 import type { TrainBatch } from './batches/messages.ts';
 import type { Optimizer, OptimizerOptions } from './optimizers/optimizer.ts';
-import { optimizerScalar, SCALARS, type StateTensor, type TrainGraph } from './train-graph.ts';
+import { optimizerScalar, SCALARS, type StateTensor } from './step-ports.ts';
+import type { TrainGraph } from './train-graph.ts';
 
 export interface TrainerOptions {
   readonly optimizer: Optimizer;
