@@ -41,6 +41,7 @@ export async function insertNorms(
   ctx: InsertContext,
 ): Promise<number> {
   const places = normlessConvs(model);
+  if (places.length === 0) return 0;
   const moments = await measure(model, places, samples, ctx);
   const names = new Names(model.graph);
   for (const conv of places)
