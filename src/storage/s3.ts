@@ -6,6 +6,7 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 
@@ -25,6 +26,9 @@ export interface S3Settings {
 
 /** Larger files go up in parts of this size: S3 takes at most 5 GiB at once, and 10,000 parts. */
 const PART_BYTES = 8 * 2 ** 20;
+/** Six seconds or more in all. */
+const TRIES = 6;
+const FIRST_PAUSE_MS = 200;
 /** S3 copies no more than this in one call. */
 const COPY_BYTES = 5 * 2 ** 30;
 
@@ -60,12 +64,11 @@ export class S3Store implements ArtifactStore {
   }
 
   async getStream(digest: string, range?: ByteRange): Promise<Readable> {
-    const { sdk, client } = await this.#open();
     const at = this.#at(digest);
     const Range = range && `bytes=${range.start}-${range.end}`;
     try {
-      const { Body } = await client.send(
-        new sdk.GetObjectCommand({ ...at, ...(Range && { Range }) }),
+      const { Body } = await this.#tried((sdk, client) =>
+        client.send(new sdk.GetObjectCommand({ ...at, ...(Range && { Range }) })),
       );
       return Body as Readable;
     } catch (error) {
@@ -74,9 +77,11 @@ export class S3Store implements ArtifactStore {
   }
 
   async fetchTo(digest: string, path: string): Promise<void> {
-    const stream = await this.getStream(digest);
     try {
-      await pipeline(stream, (await open(path, 'w')).createWriteStream());
+      await this.#tried(async () => {
+        const stream = await this.getStream(digest);
+        await pipeline(stream, (await open(path, 'w')).createWriteStream());
+      });
     } catch (error) {
       await rm(path, { force: true });
       throw storageError(error);
@@ -91,8 +96,7 @@ export class S3Store implements ArtifactStore {
 
   async delete(digest: string): Promise<boolean> {
     if (!(await this.head(digest))) return false;
-    const { sdk, client } = await this.#open();
-    await client.send(new sdk.DeleteObjectCommand(this.#at(digest)));
+    await this.#tried((sdk, client) => client.send(new sdk.DeleteObjectCommand(this.#at(digest))));
     return true;
   }
 
@@ -130,53 +134,77 @@ export class S3Store implements ArtifactStore {
   }
 
   async #renew(digest: Digest): Promise<void> {
-    const { sdk, client } = await this.#open();
     const at = this.#at(digest);
     const CopySource = `${at.Bucket}/${at.Key}`;
-    await client.send(
-      new sdk.CopyObjectCommand({ ...at, CopySource, MetadataDirective: 'REPLACE' }),
+    await this.#tried((sdk, client) =>
+      client.send(new sdk.CopyObjectCommand({ ...at, CopySource, MetadataDirective: 'REPLACE' })),
     );
   }
 
   async #putWhole(path: string, digest: Digest, bytes: number): Promise<void> {
-    const { sdk, client } = await this.#open();
-    const Body = createReadStream(path);
-    await client.send(
-      new sdk.PutObjectCommand({ ...this.#at(digest), Body, ContentLength: bytes }),
-    );
+    const at = this.#at(digest);
+    await this.#tried((sdk, client) => {
+      const Body = createReadStream(path);
+      return client.send(new sdk.PutObjectCommand({ ...at, Body, ContentLength: bytes }));
+    });
   }
 
   async #putParts(path: string, digest: Digest, bytes: number): Promise<void> {
-    const { sdk, client } = await this.#open();
     const at = this.#at(digest);
-    const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand(at));
+    const { UploadId } = await this.#tried((sdk, client) =>
+      client.send(new sdk.CreateMultipartUploadCommand(at)),
+    );
     try {
       const Parts: { PartNumber: number; ETag?: string | undefined }[] = [];
       for (let start = 0; start < bytes; start += PART_BYTES) {
         const PartNumber = Parts.length + 1;
         const end = Math.min(start + PART_BYTES, bytes);
         const part = { PartNumber, UploadId, ContentLength: end - start };
-        const Body = createReadStream(path, { start, end: end - 1 });
-        const { ETag } = await client.send(new sdk.UploadPartCommand({ ...at, ...part, Body }));
+        const { ETag } = await this.#tried((sdk, client) => {
+          const Body = createReadStream(path, { start, end: end - 1 });
+          return client.send(new sdk.UploadPartCommand({ ...at, ...part, Body }));
+        });
         Parts.push({ PartNumber, ETag });
       }
       const MultipartUpload = { Parts };
-      await client.send(
-        new sdk.CompleteMultipartUploadCommand({ ...at, UploadId, MultipartUpload }),
+      await this.#tried((sdk, client) =>
+        client.send(new sdk.CompleteMultipartUploadCommand({ ...at, UploadId, MultipartUpload })),
       );
     } catch (error) {
-      await client.send(new sdk.AbortMultipartUploadCommand({ ...at, UploadId }));
+      await this.#tried((sdk, client) =>
+        client.send(new sdk.AbortMultipartUploadCommand({ ...at, UploadId })),
+      ).catch(() => undefined); // what went wrong first is told
       throw error;
     }
   }
 
   async #head(digest: Digest): Promise<HeadObjectCommandOutput | undefined> {
-    const { sdk, client } = await this.#open();
+    const at = this.#at(digest);
     try {
-      return await client.send(new sdk.HeadObjectCommand(this.#at(digest)));
+      return await this.#tried((sdk, client) => client.send(new sdk.HeadObjectCommand(at)));
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
+    }
+  }
+
+  /**
+   * Try again what the storage could not do just now, each time with a request of its own: the SDK does not repeat
+   * one whose body is a stream.
+   *
+   * @throws STORAGE_UNAVAILABLE
+   */
+  async #tried<T>(work: (sdk: Sdk, client: S3Client) => Promise<T>): Promise<T> {
+    const { sdk, client } = await this.#open();
+    for (let failures = 1; ; failures++) {
+      try {
+        return await work(sdk, client);
+      } catch (error) {
+        if (!isTrouble(error)) throw error;
+        if (failures === TRIES)
+          throw new ServiceError('STORAGE_UNAVAILABLE', { why: saidBy(error) }, { cause: error });
+        await sleep(FIRST_PAUSE_MS * 2 ** (failures - 1) * (1 + Math.random()));
+      }
     }
   }
 
@@ -194,6 +222,7 @@ export class S3Store implements ArtifactStore {
       client: new sdk.S3Client({
         region,
         ...(endpoint !== '' && { endpoint, forcePathStyle: true }),
+        maxAttempts: 1, // we try again ourselves
         // Others than AWS refuse the checksums that the SDK sends unasked.
         requestChecksumCalculation: 'WHEN_REQUIRED',
         responseChecksumValidation: 'WHEN_REQUIRED',
@@ -205,6 +234,23 @@ export class S3Store implements ArtifactStore {
 
 const statusOf = (error: unknown) =>
   (error as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode;
+
+/** It may work in a moment: the server's fault, too many requests, or no connection. */
+function isTrouble(error: unknown): boolean {
+  if (error instanceof ServiceError) return false;
+  const status = statusOf(error);
+  if (status !== undefined) return (status >= 500 && status !== 507) || status === 429;
+  const { code = '', name } = error as NodeJS.ErrnoException;
+  return NETWORK.test(code) || name === 'TimeoutError';
+}
+
+const NETWORK =
+  /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_STREAM_PREMATURE)/;
+
+function saidBy(error: unknown): string {
+  const status = statusOf(error);
+  return status === undefined ? (error as Error).message : `it answered ${status}`;
+}
 
 const isMissing = (error: unknown) =>
   statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket';

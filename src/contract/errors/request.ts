@@ -186,6 +186,12 @@ export const REQUEST_ERRORS = {
     message: (_: Record<never, never>) =>
       'The storage of this server is full. Nothing was kept; free some space and try again.',
   },
+  STORAGE_UNAVAILABLE: {
+    status: 503,
+    retry: true,
+    message: (p: { why: string }) =>
+      `The storage of this server cannot be used now: ${p.why}. Try again in a few seconds.`,
+  },
   STORED_FILE_MISSING: {
     status: 500,
     retry: false,
