@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox';
 import { ServiceError } from '../../src/contract/errors.ts';
 import { AugmentOption, augmentOptions } from '../data/augment/options.ts';
 import { tuneSplit } from '../data/splits.ts';
+import type { Model } from '../onnx/graph.ts';
 import type { RunContext } from '../runtime/context.ts';
 import { withTrainableConstants } from '../training/constants.ts';
 import { foldNorms, insertNorms } from '../training/insert-norms.ts';
@@ -11,7 +12,7 @@ import { LOSSES } from '../training/losses/registry.ts';
 import { OPTIMIZERS } from '../training/optimizers/registry.ts';
 import { SCHEDULES } from '../training/schedules.ts';
 import type { Length, TrainSettings } from '../training/settings.ts';
-import { train } from '../training/train.ts';
+import { type TrainContext, type Trained, train } from '../training/train.ts';
 import { refuseUntrainable } from '../training/trainable.ts';
 import { keysOf, oneOf } from './one-of.ts';
 import { expectSameInterface } from './same-interface.ts';
@@ -122,12 +123,7 @@ export const finetune = defineStage({
   async run(model, chosen, ctx) {
     const images = trainingImages('finetune', ctx);
     await refuseUntrainable(model);
-    await withTrainableConstants(model);
-    const settings = settingsOf(chosen);
-    const context = { ...trainContext(ctx), ...images };
-    if (chosen.batchNorm === 'insert') await insertNorms(model, images.fit, ctx);
-    const trained = await train(model, settings, context);
-    if (chosen.batchNorm === 'insert') await foldNorms(model);
+    const trained = await trainInPlace(model, chosen, { ...trainContext(ctx), ...images });
     if (trained.bestStep === 0)
       ctx.warn(
         `Training did not raise ${trained.metric} on the tune images (${trained.before.toFixed(4)}): the weights stay as they came.`,
@@ -137,6 +133,20 @@ export const finetune = defineStage({
 
   ensures: expectSameInterface,
 });
+
+/** Train `model` as the options say, norms inserted and folded included. */
+export async function trainInPlace(
+  model: Model,
+  chosen: TrainStageOptions,
+  ctx: TrainContext,
+): Promise<Trained> {
+  await withTrainableConstants(model);
+  const inserts = chosen.batchNorm === 'insert';
+  if (inserts) await insertNorms(model, ctx.fit, { ...ctx, task: ctx.binding });
+  const trained = await train(model, settingsOf(chosen), ctx);
+  if (inserts) await foldNorms(model);
+  return trained;
+}
 
 const counts = ({ fit, tune }: ReturnType<typeof trainingImages>) => ({
   fit: fit.length,
@@ -156,7 +166,7 @@ export function lengthOf({ epochs, steps, minutes }: TrainStageOptions): Length 
   return { epochs: epochs ?? DEFAULT_EPOCHS };
 }
 
-export function settingsOf(chosen: TrainStageOptions): TrainSettings {
+function settingsOf(chosen: TrainStageOptions): TrainSettings {
   const { epochs: _e, steps: _s, minutes: _m, batchNorm, augment, ...rest } = chosen;
   return {
     ...rest,

@@ -2,6 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { shuffled } from '../data/splits.ts';
+import type { Model } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
 import { NORMALIZATIONS } from '../pruning/criteria/normalize.ts';
 import { CRITERIA } from '../pruning/criteria/registry.ts';
@@ -10,8 +11,7 @@ import { pruneModel } from '../pruning/prune-model.ts';
 import { SEARCHES } from '../pruning/search/registry.ts';
 import type { Target } from '../pruning/settings.ts';
 import type { RunContext } from '../runtime/context.ts';
-import { train } from '../training/train.ts';
-import { settingsOf, TRAIN_OPTIONS, trainContext, trainingImages } from './finetune.ts';
+import { lengthOf, TRAIN_OPTIONS, trainContext, trainInPlace, trainingImages } from './finetune.ts';
 import { keysOf, oneOf } from './one-of.ts';
 import { expectSameInterface } from './same-interface.ts';
 import { defineStage } from './stage.ts';
@@ -117,6 +117,8 @@ export const prune = defineStage({
   options,
   needsImages: {},
 
+  prepare: (_model, { finetune }) => void (finetune && lengthOf(finetune)),
+
   async run(model, chosen, ctx) {
     const { fit, tune } = imagesOf(chosen, ctx);
     const { finetune, target, normalize, images, ...rest } = chosen;
@@ -162,11 +164,8 @@ function targetOf(target: Static<typeof options>['target']): Target {
 
 /** Training between rounds. */
 const tuned =
-  (
-    finetune: NonNullable<Static<typeof options>['finetune']>,
-    ctx: Parameters<typeof trainContext>[0],
-  ) =>
-  async (model: Parameters<typeof train>[0]): Promise<void> => {
+  (finetune: NonNullable<Static<typeof options>['finetune']>, ctx: RunContext) =>
+  async (model: Model): Promise<void> => {
     const context = { ...trainContext(ctx), kept: undefined, ...trainingImages('prune', ctx) };
-    await train(model, settingsOf(finetune), context);
+    await trainInPlace(model, finetune, context);
   };
