@@ -3,13 +3,14 @@
 import { backward } from '../autodiff/backward.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Model, Node, Value } from '../onnx/graph.ts';
+import { shapeOf } from '../onnx/static-shapes.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 import { type RunningStatistic, useBatchStatistics } from './batch-norm.ts';
 import { type Group, groupsOf, unpack } from './flat-groups.ts';
 import { lossContext } from './losses/context.ts';
 import type { BoundLoss, BuiltLoss } from './losses/loss.ts';
 import type { Parameter } from './parameters.ts';
-import { type StateTensor, StepPorts } from './step-ports.ts';
+import { SCALARS, type StateTensor, StepPorts } from './step-ports.ts';
 import { type Flat, type UpdateOptions, update } from './update.ts';
 
 export interface TrainGraphOptions extends UpdateOptions {
@@ -56,6 +57,7 @@ export function buildTrainGraph(
   const loss = bound.build(context);
   const flats = withGradients(g, unpacked, loss.total, stop);
   for (const statistic of statistics) keepStatistic(ports, statistic);
+  if (options.ema && statistics.length > 0) averageStatistics(g, ports, statistics);
   const norm = update(g, ports, flats, options);
   const parts = Object.entries(loss.parts);
   graph.outputs = [...new Set([loss.total, norm, ...parts.map(([, v]) => v), ...ports.outputs])];
@@ -84,6 +86,27 @@ function withGradients(
 function keepStatistic(ports: StepPorts, { before, after, initial }: RunningStatistic): void {
   const parts = [{ name: before.name, size: initial.length }];
   ports.keep({ kind: 'statistics', dims: [initial.length], initial, parts }, before, after);
+}
+
+/** Averaged weights need the statistics that belong to them: the average of the running ones over the same steps. */
+function averageStatistics(
+  g: GraphBuilder,
+  ports: StepPorts,
+  statistics: readonly RunningStatistic[],
+): void {
+  const parts = statistics.map(({ before, initial }) => ({
+    name: before.name,
+    size: initial.length,
+  }));
+  const now = g.concat(
+    statistics.map(({ after }) => after),
+    0,
+  );
+  const dims = shapeOf(now);
+  const average = ports.input('ema/statistics', dims);
+  const next = g.add(now, g.mul(g.sub(average, now), ports.scalar(SCALARS.emaKeep)));
+  const initial = Float32Array.from(statistics.flatMap((s) => [...s.initial]));
+  ports.keep({ kind: 'ema', dims, initial, parts }, average, next);
 }
 
 /** Keep only what the values depend on; they become the outputs. */
