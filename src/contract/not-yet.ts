@@ -16,5 +16,4 @@ export const OPTIONS_TO_COME: Readonly<
     io: true,
     qat: true,
   },
-  simplify: { dequantize: true },
 };

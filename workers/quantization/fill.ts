@@ -35,9 +35,8 @@ export async function fill(
   if (biases.length > 0) variants['corrected'] = join(nearest, corrected);
   let rounding: Filled['rounding'] = null;
   if (options.rounding === 'adaround') {
+    rounding = await roundModel(float, weights, roundOptions(options));
     // Learned roundings take up what the correction is for.
-    for (const [value, tensor] of plain) value.constant = tensor;
-    rounding = await roundModel(float, model, weights, roundOptions(options));
     variants['adaround'] = join(
       new Map(weights.map(({ value }) => [value, value.constant!])),
       plain,

@@ -31,7 +31,8 @@ export interface Inserted {
 /** Where the codes of one product's weights went. */
 export interface PlacedWeights {
   readonly node: Node;
-  /** Name of the product's result in the float model. */
+  /** Names in the float model of what the product reads and of its result. */
+  readonly input: string;
   readonly output: string;
   /** Index of the weight among the node's inputs. */
   readonly at: number;
@@ -97,7 +98,8 @@ function quantizeProduct(
   }
   const { value, dequantized } = writer.constant(weight, quantized, float.dims);
   node.inputs[at] = dequantized;
-  const weights = { node, output: node.outputs[0]!.name, at, value, quantized, float, bias };
+  const names = { input: x.name, output: node.outputs[0]!.name };
+  const weights = { node, ...names, at, value, quantized, float, bias };
   if (!bias) return { weights };
   return {
     weights,

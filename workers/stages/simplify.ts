@@ -3,8 +3,11 @@
 import { type Static, Type } from 'typebox';
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { Model } from '../onnx/graph.ts';
+import { dequantize as dequantizeModel } from '../passes/dequantize.ts';
 import { planInputShape, setInputShape } from '../passes/input-shape.ts';
 import { type Simplified, simplify as simplifyModel } from '../passes/simplify.ts';
+import type { RunContext } from '../runtime/context.ts';
+import { inferTypes } from '../runtime/infer-types.ts';
 import { defineStage } from './stage.ts';
 
 const Dims = Type.Array(Type.Integer({ minimum: -1 }), { minItems: 1, maxItems: 8 });
@@ -18,9 +21,10 @@ const options = Type.Object(
           'models that were exported at another one; -1 leaves an axis as it is. Default: shapes stay.',
       }),
     ),
-    dequantize: Type.Literal(false, {
+    dequantize: Type.Boolean({
       default: false,
-      description: 'Whether quantized weights become float again. Only false for now.',
+      description:
+        'Whether a quantized model becomes float again: its weights the numbers that their codes stand for.',
     }),
   },
   { additionalProperties: false },
@@ -36,9 +40,10 @@ export const simplify = defineStage({
     if (inputShape) planInputShape(model, inputShape);
   },
 
-  async run(model, { inputShape }, ctx) {
+  async run(model, { inputShape, dequantize }, ctx) {
     const cost = { seed: ctx.seed, threads: ctx.threads, signal: ctx.signal };
     let given = model;
+    const dequantized = dequantize ? await toFloat(model, ctx) : 0;
     let resized: Readonly<Record<string, unknown>> = {};
     if (inputShape) {
       ctx.progress(0, 'setting the input shape');
@@ -49,16 +54,25 @@ export const simplify = defineStage({
     }
     const result = await simplifyModel(given, {
       ...cost,
-      mayGrow: inputShape !== undefined,
+      mayGrow: inputShape !== undefined || dequantized > 0,
       progress: (done, doing) => ctx.progress(done, doing),
     });
     for (const { pass, why } of result.rolledBack)
       ctx.warn(`The pass '${pass}' was rolled back: ${why}.`);
-    return { model: result.model, details: { ...resized, ...details(result) } };
+    return { model: result.model, details: { ...resized, dequantized, ...details(result) } };
   },
 
   ensures: expectSamePorts,
 });
+
+/** @returns how many quantized nodes there were */
+async function toFloat(model: Model, ctx: RunContext): Promise<number> {
+  ctx.progress(0, 'making weights float again');
+  await inferTypes(model);
+  const count = dequantizeModel(model);
+  if (count === 0) ctx.info('Nothing is quantized: the model is float already.');
+  return count;
+}
 
 /** `stages[].details` of the report. */
 function details({ applied, rolledBack, declined, nodes, bytes }: Simplified) {

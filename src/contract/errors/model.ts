@@ -47,7 +47,13 @@ export const MODEL_ERRORS = {
     status: 422,
     retry: false,
     message: (p: { form: string }) =>
-      `The model is quantized already (${p.form}). It can be evaluated, benchmarked and simplified; quantize needs the float32 model it was made from.`,
+      `The model is quantized already (${p.form}). It can be evaluated, benchmarked and simplified; quantize needs the float32 model it was made from, or a stage 'simplify' with 'dequantize' before it.`,
+  },
+  MODEL_NOT_DEQUANTIZABLE: {
+    status: 422,
+    retry: false,
+    message: (p: { node: string; why: string }) =>
+      `The quantized model cannot become float again: node '${p.node}': ${p.why}.`,
   },
   MODEL_NOT_FLOAT32: {
     status: 422,

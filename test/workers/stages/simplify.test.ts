@@ -104,7 +104,8 @@ test.each([
   [{ inputShape: { images: [-1, 3, 320, 320] } }, true],
   [{ inputShape: 'small' }, false],
   [{ inputShape: [1, 3, 0.5, 320] }, false],
-  [{ dequantize: true }, false],
+  [{ dequantize: true }, true],
+  [{ dequantize: 'yes' }, false],
   [{ inputshape: [1] }, false],
 ])('options %j: valid %s', (options, valid) => {
   const filled = Value.Default(STAGES.simplify.options, structuredClone(options));

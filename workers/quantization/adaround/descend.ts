@@ -1,4 +1,4 @@
-/** @file Whether each weight rounds up or down, so that the layer's answers are closest to the float model's. */
+/** @file Whether each weight rounds up or down, so that the layer answers as it does with float weights. */
 
 import type { Moments } from './moments.ts';
 import type { RowView } from './row-view.ts';
@@ -18,7 +18,7 @@ export interface Grid {
 /**
  * AdaRound's objective, with e = Ŵ − W of one output, over positions p:
  *
- *     L(e) = Σ_p (e·x_p − r_p)² = eᵀ (Σ x xᵀ) e − 2 e·(Σ r x) + Σ r²
+ *     L(e) = Σ_p (e·x_p)² = eᵀ (Σ x xᵀ) e
  *
  * each e[k] one of the two roundings of W[k]. The paper relaxes this to numbers between 0 and 1 and follows gradients for
  * 10,000 steps; here the flip that lowers L most is taken until none does. That ends at a lower L, in a few passes.
@@ -39,8 +39,6 @@ export function descend(
       const first = (g * rows + m) * taps;
       descendRow(codes.subarray(first, first + taps), {
         steps: grid.steps.subarray(first, first + taps),
-        scale: grid.scales[g * rows + m]!,
-        cross: moments.cross.subarray(first, first + taps),
         second,
         ridge,
         qn: grid.qn,
@@ -52,19 +50,17 @@ export function descend(
 
 interface Row {
   readonly steps: Float64Array;
-  readonly scale: number;
-  readonly cross: Float32Array;
   readonly second: Float32Array;
   readonly ridge: number;
   readonly qn: number;
   readonly qp: number;
 }
 
-/** All in units of the scale s: L / s² = εᵀ S ε − 2 ε·(c / s) + …, ε = code − W / s, and slope = S ε − c / s. */
+/** In units of the scale s: L / s² = εᵀ S ε, ε = code − W / s, and slope = S ε. */
 function descendRow(codes: Int32Array, row: Row): void {
-  const { steps, scale, cross, second, ridge, qn, qp } = row;
+  const { steps, second, ridge, qn, qp } = row;
   const taps = codes.length;
-  const slope = Float64Array.from(codes, (_, k) => -cross[k]! / scale);
+  const slope = new Float64Array(taps);
   for (let j = 0; j < taps; j++) addColumn(slope, second, j, codes[j]! - steps[j]!, ridge);
   // Every flip lowers L, so that it ends; the bound is for sums that no longer tell flips apart.
   for (let flips = 0; flips < 4 * taps; flips++) {
@@ -109,7 +105,7 @@ function meanDiagonal(second: Float32Array, taps: number): number {
 export function squaredError(
   codes: Int32Array,
   { steps, scales }: Grid,
-  { second, cross, rest }: Moments,
+  { second }: Moments,
   { groups, rows, taps }: RowView,
 ): number {
   let total = 0;
@@ -120,13 +116,11 @@ export function squaredError(
       { length: taps },
       (_, k) => s * (codes[o * taps + k]! - steps[o * taps + k]!),
     );
-    let sum = rest[o]!;
     for (let i = 0; i < taps; i++) {
       let dot = 0;
       for (let j = 0; j < taps; j++) dot += second[start + i * taps + j]! * e[j]!;
-      sum += e[i]! * (dot - 2 * cross[o * taps + i]!);
+      total += e[i]! * dot;
     }
-    total += sum;
   }
   return total;
 }

@@ -1,4 +1,4 @@
-/** @file Second moments of what a layer sees, and of how far the layers before it are off: all that its rounding depends on. */
+/** @file Second moments of what a layer sees: all that the best rounding of its weights depends on. */
 
 import { GraphBuilder } from '../../onnx/builder.ts';
 import { emptyModel, type Model, Value } from '../../onnx/graph.ts';
@@ -9,28 +9,20 @@ import type { RowView } from './row-view.ts';
 /** Positions drawn from one image. */
 const POSITIONS = 256;
 
-/** Sums over positions, of one layer. Memory: groups · (taps² + rows · taps) numbers, whatever the number of images. */
+/** Σ x xᵀ over positions, of each group of one layer. Memory: groups · taps² numbers, whatever the number of images. */
 export class Moments {
-  /** Σ x xᵀ, [groups, taps, taps]. */
+  /** [groups, taps, taps]. */
   readonly second: Float32Array;
-  /** Σ r xᵀ, [groups, rows, taps]: r is what rounding shall make up for, y − b − W x. */
-  readonly cross: Float32Array;
-  /** Σ r², [groups · rows]. */
-  readonly rest: Float32Array;
   positions = 0;
 
-  constructor({ groups, rows, taps }: RowView) {
+  constructor({ groups, taps }: RowView) {
     this.second = new Float32Array(groups * taps * taps);
-    this.cross = new Float32Array(groups * rows * taps);
-    this.rest = new Float32Array(groups * rows);
   }
 
-  static bytes({ groups, rows, taps }: RowView): number {
-    return 4 * groups * (taps + rows) * taps;
+  static bytes({ groups, taps }: RowView): number {
+    return 4 * groups * taps * taps;
   }
 }
-
-const SUMS = ['second', 'cross', 'rest'] as const;
 
 /** Measures moments of one layer at positions drawn from images. */
 export class MomentMeter {
@@ -44,80 +36,39 @@ export class MomentMeter {
     this.#random = random;
   }
 
-  /** @param weight [groups, rows, taps], in the view's order @param bias [groups · rows] */
-  static async open(
-    view: RowView,
-    weight: Float32Array,
-    bias: Float32Array,
-    random: Random,
-    threads: number,
-  ): Promise<MomentMeter> {
-    const session = await openSession(momentGraph(view, weight, bias), { threads });
-    return new MomentMeter(view, session, random);
+  static async open(view: RowView, random: Random, threads: number): Promise<MomentMeter> {
+    return new MomentMeter(view, await openSession(momentGraph(view), { threads }), random);
   }
 
-  /** @param x what the quantized model gives the layer @param y what the float model's layer answers, without rounding */
-  async add(to: Moments, x: Feed, y: Feed): Promise<void> {
-    const { groups, rows, taps } = this.#view;
-    const dims = { x: x.dims, y: y.dims };
+  /** @param x what the layer sees of one image @param yDims the shape of what it answers */
+  async add(to: Moments, x: Feed, yDims: readonly number[]): Promise<void> {
+    const { groups, taps } = this.#view;
+    const dims = { x: x.dims, y: yDims };
     const seen = new Float32Array(groups * POSITIONS * taps);
-    const answers = new Float32Array(groups * POSITIONS * rows);
-    const count = this.#view.positions(y.dims);
+    const count = this.#view.positions(yDims);
     for (let n = 0; n < POSITIONS; n++) {
       const p = this.#random.below(count);
-      for (let g = 0; g < groups; g++) {
-        const row = g * POSITIONS + n;
-        this.#view.patch(x.data as Float32Array, dims, p, g, seen, row * taps);
-        this.#view.outputs(y.data as Float32Array, y.dims, p, g, answers, row * rows);
-      }
+      for (let g = 0; g < groups; g++)
+        this.#view.patch(x.data as Float32Array, dims, p, g, seen, (g * POSITIONS + n) * taps);
     }
-    const sums = await this.#session.run({
-      x: { dims: [groups, POSITIONS, taps], data: seen },
-      y: { dims: [groups, POSITIONS, rows], data: answers },
-    });
-    for (const name of SUMS) {
-      const [sum, more] = [to[name], sums[name]!.data as Float32Array];
-      for (let i = 0; i < sum.length; i++) sum[i]! += more[i]!;
-    }
+    const results = await this.#session.run({ x: { dims: [groups, POSITIONS, taps], data: seen } });
+    const more = results['second']!.data as Float32Array;
+    for (let i = 0; i < more.length; i++) to.second[i]! += more[i]!;
     to.positions += POSITIONS;
-    freeResults(sums);
+    freeResults(results);
   }
 
   release = (): Promise<void> => this.#session.release();
 }
 
-function momentGraph(
-  { groups, rows, taps }: RowView,
-  weight: Float32Array,
-  bias: Float32Array,
-): Model {
+function momentGraph({ groups, taps }: RowView): Model {
   const model = emptyModel(10, 21);
   const g = new GraphBuilder(model.graph);
-  const [x, y] = [
-    ['x', taps],
-    ['y', rows],
-  ].map(([name, width]) => {
-    const shape = [groups, POSITIONS, width as number];
-    return new Value(name as string, { kind: 'tensor', dtype: 'float32', shape });
-  }) as [Value, Value];
-  model.graph.inputs = [x, y];
-  const w = g.floats([groups, taps, rows], swapped(weight, rows, taps), x);
-  const r = g.sub(g.sub(y, g.matmul(x, w)), g.floats([groups, 1, rows], bias, x));
-  const sums = {
-    second: g.matmul(g.swap(x), x),
-    cross: g.matmul(g.swap(r), x),
-    rest: g.reduce('ReduceSum', g.mul(r, r), [1], false),
-  };
-  for (const name of SUMS) sums[name].name = name;
-  model.graph.outputs = SUMS.map((name) => sums[name]);
+  const shape = [groups, POSITIONS, taps];
+  const x = new Value('x', { kind: 'tensor', dtype: 'float32', shape });
+  model.graph.inputs = [x];
+  const second = g.matmul(g.swap(x), x);
+  second.name = 'second';
+  model.graph.outputs = [second];
   return model;
-}
-
-/** [groups, rows, taps] to [groups, taps, rows]. */
-function swapped(weight: Float32Array, rows: number, taps: number): Float32Array {
-  const area = rows * taps;
-  return weight.map((_, i) => {
-    const g = Math.floor(i / area);
-    return weight[g * area + (i % rows) * taps + Math.floor((i % area) / rows)]!;
-  });
 }

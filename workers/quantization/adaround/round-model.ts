@@ -1,4 +1,7 @@
-/** @file AdaRound over a whole model: layer after layer in graph order, each on what the quantized layers before it give. */
+/**
+ * @file AdaRound over a whole model. Each layer is rounded for what it sees in the float model: made up for errors of layers
+ * before it, it would be wrong as soon as those are rounded anew.
+ */
 
 import { setImmediate } from 'node:timers/promises';
 import type { Model } from '../../onnx/graph.ts';
@@ -46,18 +49,17 @@ interface Layer {
  * Replace the codes of `weights` by learned ones, wherever the layer's result on images not learned from gains by it.
  *
  * @param float the model before quantization
- * @param quantized changed in place: what the values of `weights` hold
+ * @param weights what their values hold is changed
  */
 export async function roundModel(
   float: Model,
-  quantized: Model,
   weights: readonly PlacedWeights[],
   options: RoundOptions,
 ): Promise<readonly RoundedLayer[]> {
   const layers = layersOf(weights);
   const rounded: RoundedLayer[] = [];
   for (const block of blocksOf(layers)) {
-    const moments = await measure(float, quantized, block, options);
+    const moments = await measure(float, block, options);
     for (const [i, layer] of block.entries()) {
       rounded.push({ tensor: layer.weights.output, ratio: roundLayer(layer, moments[i]!) });
       options.onLayer(rounded.length, layers.length);
@@ -94,37 +96,29 @@ function blocksOf(layers: readonly Layer[]): Layer[][] {
 /** Moments of every layer of the block: of images to learn from, and of some to check by. */
 async function measure(
   float: Model,
-  quantized: Model,
   block: readonly Layer[],
   { feeds, seed, threads, provider, signal }: RoundOptions,
 ): Promise<readonly Measured[]> {
-  const names = block.map(({ weights: w }) => ({ x: w.node.inputs[0]!.name, y: w.output }));
-  const given = new Set(quantized.graph.inputs.map((v) => v.name));
-  const made = names.flatMap(({ x }) => (given.has(x) ? [] : [x]));
-  const open = (model: Model) => openSession(model, { threads, provider });
-  const truth = await open(
-    upTo(
-      float,
-      names.map(({ y }) => y),
-    ),
+  const names = block.map(({ weights: w }) => ({ x: w.input, y: w.output }));
+  const given = new Set(float.graph.inputs.map((v) => v.name));
+  const wanted = new Set(names.flatMap(({ x, y }) => (given.has(x) ? [y] : [x, y])));
+  const session = await openSession(upTo(float, [...wanted]), { threads, provider });
+  const meters = await Promise.all(
+    block.map(({ view }) => MomentMeter.open(view, random(seed), threads)),
   );
-  const trial = made.length > 0 ? await open(upTo(quantized, made)) : undefined;
-  const meters = await Promise.all(block.map((layer) => meterOf(layer, seed, threads)));
   const all = block.map(({ view }) => ({ learn: new Moments(view), check: new Moments(view) }));
   try {
     let image = 0;
     for await (const feed of feeds()) {
       signal.throwIfAborted();
       const which = image++ % CHECKED === CHECKED - 1 ? 'check' : 'learn';
-      const y = await truth.run(feed);
-      const x = (await trial?.run(feed)) ?? {};
-      for (const [i, name] of names.entries())
-        await meters[i]!.add(all[i]![which], x[name.x] ?? feed[name.x]!, y[name.y]!);
-      freeResults(x);
-      freeResults(y);
+      const seen = await session.run(feed);
+      for (const [i, { x, y }] of names.entries())
+        await meters[i]!.add(all[i]![which], seen[x] ?? feed[x]!, seen[y]!.dims);
+      freeResults(seen);
     }
   } finally {
-    for (const session of [truth, trial, ...meters]) await session?.release();
+    for (const open of [session, ...meters]) await open.release();
   }
   return all;
 }
@@ -133,13 +127,6 @@ interface Measured {
   readonly learn: Moments;
   readonly check: Moments;
 }
-
-const meterOf = ({ weights: { float, bias }, view }: Layer, seed: number, threads: number) => {
-  const w = floatsOf(float);
-  const rows = w.map((_, i) => w[view.weightAt(i)]!);
-  const zeros = new Float32Array(view.groups * view.rows);
-  return MomentMeter.open(view, rows, bias ?? zeros, random(seed), threads);
-};
 
 function upTo(model: Model, names: readonly string[]): Model {
   const part = withOutputs(model, names);
