@@ -8,7 +8,7 @@ import { Atoms, type Cause } from './atoms.ts';
 import { fixed, merge, split, tie } from './axes.ts';
 import { couplingRule } from './registry.ts';
 import type { Axes, CouplingContext } from './rule.ts';
-import { unknown } from './rules/linear.ts';
+import { unknown } from './rules/unknown.ts';
 
 /** A tensor with axes: an activation, a weight, or a constant at one of its uses. */
 export interface Slot {

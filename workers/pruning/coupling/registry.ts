@@ -2,11 +2,12 @@ import type { CouplingRule } from './rule.ts';
 import { conv, convTranspose } from './rules/convolution.ts';
 import { elementwise, unary } from './rules/elementwise.ts';
 import * as join from './rules/join.ts';
-import { einsum, gemm, matmul, unknown } from './rules/linear.ts';
+import { einsum, gemm, matmul } from './rules/linear.ts';
 import * as norms from './rules/norms.ts';
 import { gridSample, pool, resize, roiPool } from './rules/pooling.ts';
 import * as reduce from './rules/reduce.ts';
 import * as shape from './rules/reshape.ts';
+import { unknown } from './rules/unknown.ts';
 
 /** How each ai.onnx op couples the axes of its inputs and outputs. One line per op, alphabetical. */
 export const COUPLING_RULES: Readonly<Record<string, CouplingRule>> = {

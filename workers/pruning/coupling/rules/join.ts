@@ -6,8 +6,8 @@ import type { Axis } from '../atoms.ts';
 import { fixed } from '../axes.ts';
 import { listOf } from '../constants.ts';
 import type { CouplingContext, CouplingRule } from '../rule.ts';
-import { unknown } from './linear.ts';
 import { axisAt } from './reshape.ts';
+import { unknown } from './unknown.ts';
 
 export const concat: CouplingRule = (c) => {
   const parts = Array.from({ length: c.inputs }, (_, i) => c.x(i));

@@ -2,9 +2,9 @@
 
 import { intOf, stringOf } from '../../../onnx/attributes.ts';
 import type { Axis } from '../atoms.ts';
-import { fixed } from '../axes.ts';
-import type { Axes, CouplingContext, CouplingRule } from '../rule.ts';
+import type { CouplingRule } from '../rule.ts';
 import { broadcastAxes } from './elementwise.ts';
+import { unknown } from './unknown.ts';
 
 /** Y (…, M, N) = A (…, M, K) · B (…, K, N): K is summed away, M and N go on. */
 export const matmul: CouplingRule = (c) => {
@@ -53,14 +53,3 @@ export const einsum: CouplingRule = (c) => {
 };
 
 const repeats = (term: string) => new Set(term).size < term.length;
-
-/** Everything that goes in stays. */
-export function unknown(
-  c: CouplingContext,
-  reason = `${c.node.op} mixes it in a way that is not known`,
-): void {
-  for (let i = 0; i < c.inputs; i++) if (c.has(i)) for (const axis of c.x(i)) c.block(axis, reason);
-  for (const [i, y] of c.node.outputs.entries()) if (y) c.set(i, allFixed(c, i));
-}
-
-export const allFixed = (c: CouplingContext, i: number): Axes => c.yDims(i).map(fixed);

@@ -6,7 +6,7 @@ import { reshapeGroups } from '../../../runtime/reshape-groups.ts';
 import type { Axis } from '../atoms.ts';
 import { fixed } from '../axes.ts';
 import type { Axes, CouplingContext, CouplingRule } from '../rule.ts';
-import { allFixed, unknown } from './linear.ts';
+import { allFixed, unknown } from './unknown.ts';
 
 /** Reshape, Flatten: axes merge and split in row-major order. */
 export const reshape: CouplingRule = (c) => {
