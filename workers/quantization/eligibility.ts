@@ -19,7 +19,7 @@ export function quantizedForm(graph: Graph): string | undefined {
   const count = (test: (op: string) => boolean) =>
     [...ops].reduce((n, [op, k]) => n + (test(op) ? k : 0), 0);
   const dynamic = count((op) => DYNAMIC.includes(op));
-  const operators = count((op) => /^QLinear|^QGemm$|^QAttention$/.test(op));
+  const operators = count((op) => /^QLinear|^QGemm$|^QAttention$|^MatMulNBits$/.test(op));
   const pairs = count((op) => op === 'DequantizeLinear');
   if (dynamic > 0) return `dynamic: ${dynamic} ops quantize at run time`;
   if (operators > 0) return `QOperator: ${operators} integer ops`;

@@ -7,11 +7,12 @@ import { ahead } from '../data/parallel.ts';
 import { shuffled } from '../data/splits.ts';
 import type { Model } from '../onnx/graph.ts';
 import { normalize } from '../onnx/normalize.ts';
+import { packModel } from '../quantization/blocks/pack-model.ts';
 import { CALIBRATORS } from '../quantization/calibrators/registry.ts';
 import { refuseUnquantizable } from '../quantization/eligibility.ts';
 import { halveModel } from '../quantization/half/halve-model.ts';
 import type { InputDims } from '../quantization/macs-at.ts';
-import { PRECISIONS, type Precision } from '../quantization/precisions.ts';
+import { PRECISIONS, type Precision, type PrecisionName } from '../quantization/precisions.ts';
 import { PROFILES } from '../quantization/profiles.ts';
 import { activationsFor, quantizeModel } from '../quantization/quantize-model.ts';
 import type { RunContext } from '../runtime/context.ts';
@@ -29,11 +30,14 @@ const describe = (registry: Readonly<Record<string, { readonly summary: string }
     .map(([name, { summary }]) => `${name}: ${summary}`)
     .join('; ');
 
+/** Bits of the precisions that quantize weights alone. */
+const WEIGHT_ONLY = { 'weights-int8': 8, 'weights-int4': 4 } as const;
+
 const options = Type.Object(
   {
-    precision: oneOf([...keysOf(PRECISIONS), 'fp16'], {
+    precision: oneOf([...keysOf(PRECISIONS), 'fp16', ...keysOf(WEIGHT_ONLY)], {
       default: 'int8',
-      description: `${describe(PRECISIONS)}; fp16: everything in float16 but what would overflow.`,
+      description: `${describe(PRECISIONS)}; fp16: everything in float16 but what would overflow; weights-int8, weights-int4: MatMul and Gemm weights in blocks of 32 that share a scale, activations in float, without images.`,
     }),
     method: oneOf(['ptq'], {
       default: 'ptq',
@@ -78,16 +82,23 @@ export const quantize = defineStage({
   version: 2,
   summary: 'Quantize weights and activations to integers (QDQ).',
   options,
-  needsImages: {},
+  needsImages: {
+    not: { properties: { precision: { enum: keysOf(WEIGHT_ONLY) } }, required: ['precision'] },
+  },
 
   prepare(model, { profile, precision }) {
-    if (precision !== 'fp16') activationsFor(profile, precision);
+    if (precision in PRECISIONS) activationsFor(profile, precision as PrecisionName);
     refuseUnquantizable(model);
   },
 
   async run(model, chosen, ctx) {
-    const samples = calibrationSamples(chosen, ctx);
     const { precision } = chosen;
+    if (isWeightOnly(precision)) {
+      const bits = WEIGHT_ONLY[precision];
+      const details = packModel(model, { precision, bits, keepFloat: chosen.keepFloat });
+      return { model, details: { ...details } };
+    }
+    const samples = calibrationSamples(chosen, ctx);
     const common = {
       ...chosen,
       inputDims: inputDims(ctx),
@@ -109,6 +120,9 @@ export const quantize = defineStage({
 
   ensures: expectSameInterface,
 });
+
+const isWeightOnly = (precision: string): precision is keyof typeof WEIGHT_ONLY =>
+  precision in WEIGHT_ONLY;
 
 /** Only as far as the precision's types need. */
 function raiseTo(model: Model, { opset, irVersion }: Precision): Model {

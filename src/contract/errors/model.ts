@@ -49,6 +49,12 @@ export const MODEL_ERRORS = {
     message: (p: { form: string }) =>
       `The model is quantized already (${p.form}). It can be evaluated, benchmarked and simplified; quantize needs the float32 model it was made from, or a stage 'simplify' with 'dequantize' before it.`,
   },
+  NOTHING_TO_QUANTIZE: {
+    status: 422,
+    retry: false,
+    message: (p: { precision: string }) =>
+      `Precision '${p.precision}' stores weights of MatMul and Gemm in blocks, and the model has none of at least 1024 numbers. Weights of a Conv are quantized by 'int8', 'int16' or 'fp16'.`,
+  },
   MODEL_NOT_DEQUANTIZABLE: {
     status: 422,
     retry: false,
