@@ -37,6 +37,7 @@ export class Run {
   #sinceBest = 0;
   /** Rate of the newest step. */
   #lr = 0;
+  #started = performance.now();
   #stepSeconds = 0;
   #earlier = 0;
   #sums = new Map<string, number>();
@@ -64,21 +65,21 @@ export class Run {
     await this.#resume();
     const every = this.#judgeEvery(perEpoch, total);
     const stream = await this.#open(total, trainer.step * this.#prepared.accumulate);
-    const started = performance.now();
+    this.#started = performance.now();
     let ended = false;
     try {
-      while (trainer.step < total && !ended) {
+      while (this.#shareDone(trainer.step, total) < 1 && !ended) {
         await this.#step(stream, total);
-        const atEnd = trainer.step >= total || this.#guard.exhausted;
+        const atEnd = this.#shareDone(trainer.step, total) >= 1 || this.#guard.exhausted;
         if (!atEnd && trainer.step % every !== 0) continue;
-        ended = (await this.#judgement(perEpoch, started)) || this.#guard.exhausted;
-        if (!atEnd) await this.#keep(started);
+        ended = (await this.#judgement(perEpoch)) || this.#guard.exhausted;
+        if (!atEnd) await this.#keep();
       }
     } finally {
       await stream.close();
     }
     trainer.writeInto(this.#model, this.#best.snapshot);
-    return this.#trained(perEpoch, ended && trainer.step < total, stream);
+    return this.#trained(perEpoch, ended && this.#shareDone(trainer.step, total) < 1, stream);
   }
 
   async #step(stream: BatchStream, total: number): Promise<void> {
@@ -103,7 +104,7 @@ export class Run {
       ...Object.fromEntries(Object.entries(result.parts).map(([k, v]) => [k, finite(v)])),
       ...(!accepted && { rolledBack: true }),
     });
-    progress((0.98 * step) / total, 'training');
+    progress(0.98 * this.#shareDone(step, total), 'training');
     await setImmediate(); // run() blocks this thread: let cancellation and messages through
   }
 
@@ -127,7 +128,19 @@ export class Run {
   #lrAt(step: number, total: number): number {
     const { schedule, warmUp: share } = this.#settings;
     const rising = warmUp(step, Math.round(share * total));
-    return this.#rate * rising * SCHEDULES[schedule]((step - 1) / total) * this.#guard.scale;
+    return (
+      this.#rate *
+      rising *
+      SCHEDULES[schedule](this.#shareDone(step - 1, total)) *
+      this.#guard.scale
+    );
+  }
+
+  /** Share of the run that is done after `steps`: of its steps, or of its minutes where these run out earlier. */
+  #shareDone(steps: number, total: number): number {
+    const { length } = this.#settings;
+    const ofTime = 'minutes' in length ? this.#seconds() / (60 * length.minutes) : 0;
+    return Math.min(1, Math.max(steps / total, ofTime));
   }
 
   #count({ loss, parts }: StepResult): void {
@@ -137,7 +150,7 @@ export class Run {
   }
 
   /** @returns whether patience is at its end */
-  async #judgement(perEpoch: number, started: number): Promise<boolean> {
+  async #judgement(perEpoch: number): Promise<boolean> {
     const { trainer } = this.#prepared;
     const { patience } = this.#settings;
     trainer.writeInto(this.#model);
@@ -151,7 +164,7 @@ export class Run {
       loss: 0,
       lr: this.#lr,
       tune,
-      seconds: round(this.#seconds(started)),
+      seconds: round(this.#seconds()),
       ...Object.fromEntries(means),
     };
     this.#curve.push(point);
@@ -164,8 +177,8 @@ export class Run {
     return patience > 0 && this.#sinceBest >= patience;
   }
 
-  #seconds(started: number): number {
-    return this.#earlier + secondsSince(started);
+  #seconds(): number {
+    return this.#earlier + secondsSince(this.#started);
   }
 
   /** After how many steps weights are judged: whole epochs, so that judging stays a small part of the time. */
@@ -237,7 +250,7 @@ export class Run {
     this.#ctx.info(`Going on at step ${state.step}, where the attempt before had got to.`);
   }
 
-  async #keep(started: number): Promise<void> {
+  async #keep(): Promise<void> {
     const { trainer } = this.#prepared;
     const plain = ({ tensors }: Snapshot) =>
       Object.fromEntries([...tensors].map(([k, v]) => [k, v.data as Float32Array]));
@@ -248,7 +261,7 @@ export class Run {
       bestStep: this.#best.step,
       sinceBest: this.#sinceBest,
       curve: this.#curve,
-      seconds: this.#seconds(started),
+      seconds: this.#seconds(),
       tensors: plain(trainer.snapshot()),
       bestTensors: this.#best.step === 0 ? undefined : plain(this.#best.snapshot),
     });
