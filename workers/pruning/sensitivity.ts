@@ -14,7 +14,7 @@ import type { Curve } from './search/search.ts';
 /** Shares of a group's channels that are removed, beside none. */
 const SHARES = [0.25, 0.5, 0.75];
 /** Calibration images that every point is measured on. */
-const IMAGES = 8;
+const IMAGES = 4;
 
 export interface SensitivityOptions {
   readonly threads: number;

@@ -74,6 +74,7 @@ const TOLD: ReadonlySet<string> = new Set([
   'convMacs8bit',
   'convs',
   'fusedConvs',
+  'sensitivity',
   ...TRAINING_TOLD,
 ]);
 const LONGEST = 6000;

@@ -20,7 +20,7 @@ export interface Approach<T> {
  * Less costs more accuracy and saves more time, so one share divides what is reached from what is not: go from the first share in steps
  * of the factor until both sides are known, then halve what lies between.
  *
- * @param wants `most`: reached above some share (accuracy), the least such share is wanted; `least`: reached below one (time)
+ * @param wants `least share`: reached above some share (accuracy); `largest share`: reached below one (time)
  * @returns the best that was reached, undefined where nothing was, and every trial in order
  */
 export async function approach<T>(
@@ -30,7 +30,6 @@ export async function approach<T>(
   const trials: Trial[] = [];
   let best: T | undefined;
   let [reached, missed]: [number | undefined, number | undefined] = [undefined, undefined];
-  // Accuracy is reached by keeping all and time by keeping nothing.
   let share = first;
   while (trials.length < most) {
     const attempt = await possible(() => tryShare(share));
@@ -39,7 +38,7 @@ export async function approach<T>(
     else if (attempt || wants === 'least share') missed = share;
     else break;
     const next = nextShare(wants, reached, missed, factor);
-    if (next >= 1 || Math.abs(next - share) < resolution) break;
+    if (Math.abs(next - share) < resolution) break;
     share = next;
   }
   return { best, trials };
@@ -54,7 +53,8 @@ function nextShare(
   if (reached !== undefined && missed !== undefined) return Math.sqrt(reached * missed);
   const known = (reached ?? missed)!;
   const down = (wants === 'least share') === (reached !== undefined);
-  return down ? known * factor : Math.min(1, known / factor);
+  // At 1 accuracy is reached and time is not, so going up is halving too.
+  return down ? known * factor : Math.min(Math.sqrt(known), known / factor);
 }
 
 /** Undefined where no cut goes that far. */
