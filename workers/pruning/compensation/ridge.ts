@@ -41,41 +41,35 @@ export async function fitRidge(
   layers: readonly RowRange[],
   products: Products,
 ): Promise<RidgeFit[]> {
-  const fits = new Map<number, Promise<Solution | undefined>>();
-  const at = (step: number) => {
-    const known = fits.get(step) ?? judged(train, heldOut, current, GRID[step]!, products);
-    fits.set(step, known);
-    return known;
-  };
-  const before = await rowErrors(current, heldOut, products);
+  const at = once((step) => judged(train, heldOut, current, GRID[step]!, products));
   const all = added(train, heldOut);
-  const final = new Map<number, Promise<readonly Matrix[] | undefined>>();
-  const refit = (step: number) => {
-    const known = final.get(step) ?? solve(all, current, GRID[step]!, products);
-    final.set(step, known);
-    return known;
-  };
+  const refit = once((step) => solve(all, current, GRID[step]!, products));
+  const errors = await rowErrors(current, heldOut, products);
   const results: RidgeFit[] = [];
   for (const range of layers) {
     const energy = sumOf(heldOut.energy, heldOut, range) || 1;
-    const error = sumOf(before, heldOut, range) / energy;
-    const kept = current.map((m) => rowsOf(m, range.from, range.to));
-    const unchanged = { ridge: undefined, before: error, after: error, weights: kept };
-    const best = error > EXACT ? await descend(at, heldOut, range) : undefined;
-    const better = best !== undefined && best.error / energy < error;
-    const weights = better ? await refit(best.step) : undefined;
+    const before = sumOf(errors, heldOut, range) / energy;
+    const best = before > EXACT ? await descend(at, heldOut, range) : undefined;
+    const after = best ? best.error / energy : before;
+    const weights = best && after < before ? await refit(best.step) : undefined;
+    const mine = (m: Matrix) => rowsOf(m, range.from, range.to);
     results.push(
-      better && weights
-        ? {
-            ridge: GRID[best.step],
-            before: error,
-            after: best.error / energy,
-            weights: weights.map((m) => rowsOf(m, range.from, range.to)),
-          }
-        : unchanged,
+      best && weights
+        ? { ridge: GRID[best.step], before, after, weights: weights.map(mine) }
+        : { ridge: undefined, before, after: before, weights: current.map(mine) },
     );
   }
   return results;
+}
+
+/** Each step of the grid is computed at most once. */
+function once<T>(compute: (step: number) => Promise<T>): (step: number) => Promise<T> {
+  const known = new Map<number, Promise<T>>();
+  return (step) => {
+    const result = known.get(step) ?? compute(step);
+    known.set(step, result);
+    return result;
+  };
 }
 
 interface Solution {
