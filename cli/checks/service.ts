@@ -63,7 +63,9 @@ export const workers: Check = async (env) => {
   const { redisUrl, redisPrefix } = readConfig(env);
   const redis = connectRedis(redisUrl, 'request');
   try {
-    await connected(redis);
+    // The check of Redis says what is wrong with Redis.
+    if (!(await connected(redis)))
+      return { name: 'workers', state: 'warn', detail: 'not known: Redis does not answer' };
     const live = await new Workers(redis, redisPrefix).live();
     const taking = live.filter(({ duty }) => duty === 'working');
     const others = live.filter(({ version }) => version !== LATHE).map(({ id }) => id);
@@ -81,10 +83,10 @@ export const workers: Check = async (env) => {
   }
 };
 
-async function connected(redis: ReturnType<typeof connectRedis>): Promise<void> {
-  if (redis.status === 'ready') return;
-  await new Promise<void>((resolve, reject) => {
-    setTimeout(() => reject(new Error('not known: Redis does not answer')), ANSWER_MS).unref();
-    redis.once('ready', resolve);
+async function connected(redis: ReturnType<typeof connectRedis>): Promise<boolean> {
+  if (redis.status === 'ready') return true;
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(false), ANSWER_MS).unref();
+    redis.once('ready', () => resolve(true));
   });
 }
