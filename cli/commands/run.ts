@@ -5,6 +5,7 @@ import { basename, join, resolve } from 'node:path';
 import { ERRORS, type ErrorCode } from '../../src/contract/errors.ts';
 import type { JobEvent } from '../../src/contract/events.ts';
 import type { Report } from '../../src/contract/report.ts';
+import { JOB_ENTRIES } from '../../workers/jobs/job-files.ts';
 import { shellWord } from '../../workers/report/command.ts';
 import type { CliCommand } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -13,16 +14,6 @@ import type { Io } from '../io.ts';
 import { type ProcessEnd, runLocally } from '../local-process.ts';
 import { reportText } from '../report-text.ts';
 import { localJob } from '../spec-file.ts';
-
-/** What an earlier run left: such a folder is resumed, any other that holds files is refused. */
-const OWN = new Set([
-  'stages',
-  'scratch',
-  'model.onnx',
-  'report.json',
-  'report.html',
-  'metrics.jsonl',
-]);
 
 export const run: CliCommand = {
   summary:
@@ -86,9 +77,12 @@ function crash({ code, signal }: ProcessEnd): Failed {
   return { code: 'MODEL_CRASHES_RUNTIME', detail, stage: null };
 }
 
+/** A folder that an earlier run left is resumed, any other that holds files is refused. */
 async function claim(out: string): Promise<void> {
   await mkdir(out, { recursive: true });
-  const foreign = (await readdir(out)).find((name) => !OWN.has(name) && !name.endsWith('.part'));
+  const foreign = (await readdir(out)).find(
+    (name) => !JOB_ENTRIES.has(name) && !name.endsWith('.part'),
+  );
   if (foreign)
     throw new UsageError(
       `--out: '${out}' holds '${foreign}', which is not from an earlier run: name an empty or a new folder.`,

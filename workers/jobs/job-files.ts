@@ -18,6 +18,11 @@ export const jobFiles = (folder: string) => ({
   scratch: join(folder, 'scratch'),
 });
 
+/** What a job's folder holds at its top: whatever else is there came from elsewhere. */
+export const JOB_ENTRIES: ReadonlySet<string> = new Set(
+  Object.values(jobFiles('')).filter((name) => typeof name === 'string'),
+);
+
 /** `NN-<stage>`, NN from 01. @param index from 0 */
 export const stageFileName = (index: number, stage: string) =>
   `${String(index + 1).padStart(2, '0')}-${stage}`;
