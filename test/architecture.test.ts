@@ -7,6 +7,12 @@ import { expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
+/** What a method that trains may import. */
+const METHOD = [
+  ...['workers/training', 'workers/evaluation', 'workers/tasks', 'workers/data', 'workers/passes'],
+  ...['workers/runtime', 'workers/autodiff', 'workers/onnx', 'src/contract'],
+];
+
 /**
  * What each folder or file may import besides itself; the longest matching entry holds. `passes` may use `runtime`,
  * because each pass proves itself by running.
@@ -46,26 +52,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['workers/training', 'workers/runtime', 'workers/autodiff', 'workers/onnx'],
     ...['workers/passes', 'src/contract'],
   ],
-  'workers/pruning': [
-    ...[
-      'workers/training',
-      'workers/evaluation',
-      'workers/tasks',
-      'workers/data',
-      'workers/passes',
-    ],
-    ...['workers/runtime', 'workers/autodiff', 'workers/onnx', 'src/contract'],
-  ],
-  'workers/distillation': [
-    ...[
-      'workers/training',
-      'workers/evaluation',
-      'workers/tasks',
-      'workers/data',
-      'workers/passes',
-    ],
-    ...['workers/runtime', 'workers/autodiff', 'workers/onnx', 'src/contract'],
-  ],
+  'workers/pruning': METHOD,
+  'workers/distillation': METHOD,
   'workers/stages': [
     ...['workers/quantization', 'workers/pruning', 'workers/distillation', 'workers/training'],
     ...['workers/passes', 'workers/evaluation', 'workers/tasks', 'workers/data', 'workers/runtime'],

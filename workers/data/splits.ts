@@ -37,6 +37,12 @@ export function tuneSplit(
   };
 }
 
+/** `count` samples, or all where there are fewer: drawn by the seed, in their own order. */
+export function drawn(samples: readonly Sample[], count: number, seed: number): Sample[] {
+  const chosen = shuffled(samples.length, seed).slice(0, count);
+  return chosen.sort((a, b) => a - b).map((i) => samples[i]!);
+}
+
 /** 0 … n − 1 in an order that the seed alone decides (Fisher–Yates). */
 export function shuffled(n: number, seed: number): number[] {
   const order = Array.from({ length: n }, (_, i) => i);

@@ -4,10 +4,9 @@ import { setImmediate } from 'node:timers/promises';
 
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { Sample } from '../data/dataset.ts';
-import { ahead } from '../data/parallel.ts';
 import type { Model } from '../onnx/graph.ts';
 import { openSession, type Session } from '../runtime/session.ts';
-import { sampleFeed, toPlanes } from '../tasks/feed.ts';
+import { sampleFeeds, toPlanes } from '../tasks/feed.ts';
 import { TASKS } from '../tasks/registry.ts';
 import type { Evaluation, ImagePrediction, TaskBinding } from '../tasks/task.ts';
 import { METRICS } from './metrics/registry.ts';
@@ -21,9 +20,6 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
-
-/** Images read and decoded while the runtime is busy with the one before. */
-const DECODED_AHEAD = 4;
 
 /**
  * What the model says of every sample, and, where the samples have labels of the task's kind, how good that is.
@@ -67,9 +63,7 @@ async function predict(
   const task = TASKS[binding.task];
   const spill = new Spill();
   const predictions: ImagePrediction[] = [];
-  for await (const { sample, feeds, geometry } of ahead(samples, DECODED_AHEAD, (s) =>
-    sampleFeed(s, binding),
-  )) {
+  for await (const { sample, feeds, geometry } of sampleFeeds(samples, binding)) {
     signal?.throwIfAborted();
     const outputs = toPlanes(await session.run(feeds));
     watch.see(outputs);

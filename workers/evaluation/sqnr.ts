@@ -3,9 +3,8 @@
 import { setImmediate } from 'node:timers/promises';
 
 import type { Sample } from '../data/dataset.ts';
-import { ahead } from '../data/parallel.ts';
 import { openSession } from '../runtime/session.ts';
-import { sampleFeed, toPlanes } from '../tasks/feed.ts';
+import { sampleFeeds, toPlanes } from '../tasks/feed.ts';
 import { type OutputPart, outputParts } from '../tasks/output-parts.ts';
 import type { Plane, TaskBinding } from '../tasks/task.ts';
 import type { EvaluateOptions } from './evaluate.ts';
@@ -41,7 +40,7 @@ export async function outputSqnr(
   ).map((part) => new Sum(part));
   try {
     let done = 0;
-    for await (const { feeds } of ahead(samples, 4, (s) => sampleFeed(s, binding))) {
+    for await (const { feeds } of sampleFeeds(samples, binding)) {
       signal?.throwIfAborted();
       const y0 = toPlanes(await sessions[0].run(feeds));
       const y = toPlanes(await sessions[1].run(feeds));

@@ -3,6 +3,7 @@
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { Sample } from '../data/dataset.ts';
 import type { Model } from '../onnx/graph.ts';
+import { isLabelled } from '../tasks/labelled.ts';
 import type { TaskBinding } from '../tasks/task.ts';
 import { chooseLoss } from '../training/losses/registry.ts';
 import { labelled, selfLabelled } from './criteria/sources/calibration.ts';
@@ -71,8 +72,7 @@ function misfit(
   binding: TaskBinding,
 ): string | undefined {
   if (binding.task === 'generic') return 'its task has no loss of labels';
-  const has = (s: Sample) => (binding.task === 'detect' ? s.boxes : s.label) !== undefined;
-  if (from === 'labels' && !samples.every(has)) return 'the images have no labels';
+  if (from === 'labels' && !isLabelled(binding.task, samples)) return 'the images have no labels';
   try {
     taskLoss(graph, binding);
     return undefined;

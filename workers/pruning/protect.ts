@@ -2,6 +2,7 @@
 
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { Model } from '../onnx/graph.ts';
+import { namePattern } from '../onnx/name-pattern.ts';
 import type { Group } from './coupling/groups.ts';
 
 /**
@@ -15,7 +16,7 @@ export function protectedGroups(
   model: Model,
 ): readonly Group[] {
   if (protect.length === 0) return groups;
-  const patterns = protect.map((entry) => ({ entry, test: patternOf(entry) }));
+  const patterns = protect.map((entry) => ({ entry, test: namePattern(entry) }));
   for (const { entry, test } of patterns) {
     const known = model.graph.nodes.some(
       (n) =>
@@ -30,10 +31,4 @@ export function protectedGroups(
         patterns.some(({ test }) => test(node.name) || test(weight.name) || test(output.name)),
       ),
   );
-}
-
-function patternOf(entry: string): (name: string) => boolean {
-  const parts = entry.split('*').map((s) => s.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const pattern = new RegExp(`^${parts.join('.*')}$`);
-  return (name) => pattern.test(name);
 }

@@ -1,9 +1,8 @@
 /** @file One round: choose, cut, prove, rebuild. */
 
-import { ahead } from '../data/parallel.ts';
 import type { Model } from '../onnx/graph.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
-import { sampleFeed } from '../tasks/feed.ts';
+import { feedsOf } from '../tasks/feed.ts';
 import { chooseChannels, type Goal, type Valued } from './choose.ts';
 import { compensate } from './compensation/compensate.ts';
 import { layerPairs } from './compensation/pairs.ts';
@@ -69,7 +68,7 @@ async function rebuilt(
     model,
     pruned,
     layerPairs(model, pruned, report),
-    () => feedsOf(ctx),
+    () => feedsOf(samples, ctx.binding),
     {
       images: samples.length,
       heldOut: Math.max(1, Math.round(samples.length / HELD_OUT)),
@@ -84,13 +83,5 @@ async function rebuilt(
   return { model: made, figures: { rebuilt: changed.length, errorRemoved } };
 }
 
-async function* feedsOf({ samples, binding }: PruneContext) {
-  for await (const { feeds } of ahead(samples, 3, (s) => sampleFeed(s, binding))) yield feeds;
-}
-
-async function firstFeeds(ctx: PruneContext) {
-  const found = [];
-  const samples = ctx.samples.slice(0, PROOF_IMAGES);
-  for await (const feeds of feedsOf({ ...ctx, samples })) found.push(feeds);
-  return found;
-}
+const firstFeeds = ({ samples, binding }: PruneContext) =>
+  Array.fromAsync(feedsOf(samples.slice(0, PROOF_IMAGES), binding));

@@ -2,6 +2,7 @@
 
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { Graph, Node } from '../onnx/graph.ts';
+import { namePattern } from '../onnx/name-pattern.ts';
 
 export interface Matcher {
   matches(node: Node): boolean;
@@ -14,16 +15,11 @@ export interface Matcher {
  */
 export function matcher(entries: readonly string[], graph: Graph, option: string): Matcher {
   const tests = entries.map((entry) => {
-    const pattern = new RegExp(
-      `^${entry
-        .split('*')
-        .map((s) => s.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-        .join('.*')}$`,
-    );
+    const pattern = namePattern(entry);
     const test = (node: Node) =>
       node.op === entry ||
-      pattern.test(node.name) ||
-      node.outputs.some((y) => y !== undefined && pattern.test(y.name));
+      pattern(node.name) ||
+      node.outputs.some((y) => y !== undefined && pattern(y.name));
     if (!graph.nodes.some(test))
       throw new ServiceError('PATTERN_MATCHES_NOTHING', { option, pattern: entry });
     return test;

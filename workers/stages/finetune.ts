@@ -142,7 +142,7 @@ export async function trainInPlace(
 ): Promise<Trained> {
   await withTrainableConstants(model);
   const inserts = chosen.batchNorm === 'insert';
-  if (inserts) await insertNorms(model, ctx.fit, { ...ctx, task: ctx.binding });
+  if (inserts) await insertNorms(model, ctx.fit, ctx);
   const trained = await train(model, settingsOf(chosen), ctx);
   if (inserts) await foldNorms(model);
   return trained;
@@ -187,14 +187,8 @@ export function trainingImages(stage: string, { dataset, seed }: RunContext) {
   return tuneSplit(dataset, seed);
 }
 
-export function trainContext(ctx: RunContext) {
-  const { seed, threads, provider, signal, kept } = ctx;
-  return {
-    ...{ seed, threads, provider, signal, kept },
-    binding: { ...ctx.task, preprocess: ctx.preprocess },
-    progress: (done: number, doing: string) => ctx.progress(done, doing),
-    warn: (message: string) => ctx.warn(message),
-    info: (message: string) => ctx.info(message),
-    metric: (record: Parameters<RunContext['metric']>[0]) => ctx.metric(record),
-  };
-}
+export const trainContext = (ctx: RunContext) => ({
+  ...ctx,
+  kept: ctx.kept,
+  binding: { ...ctx.task, preprocess: ctx.preprocess },
+});

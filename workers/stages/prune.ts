@@ -1,7 +1,7 @@
 /** @file Stage `prune`: fewer channels, proved against the masked original. */
 
 import { type Static, Type } from 'typebox';
-import { shuffled } from '../data/splits.ts';
+import { drawn } from '../data/splits.ts';
 import type { Model } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
 import { NORMALIZATIONS } from '../pruning/criteria/normalize.ts';
@@ -122,7 +122,6 @@ export const prune = defineStage({
   async run(model, chosen, ctx) {
     const { fit, tune } = imagesOf(chosen, ctx);
     const { finetune, target, normalize, images, ...rest } = chosen;
-    const drawn = shuffled(fit.length, ctx.seed).slice(0, images);
     const result = await pruneModel(
       model,
       {
@@ -134,7 +133,7 @@ export const prune = defineStage({
       {
         ...ctx,
         binding: { ...ctx.task, preprocess: ctx.preprocess },
-        samples: drawn.sort((a, b) => a - b).map((i) => fit[i]!),
+        samples: drawn(fit, images, ctx.seed),
         tune,
         fileBytes: writeModel(model).byteLength,
         progress: (done, doing) => ctx.progress(done, doing),

@@ -3,8 +3,7 @@
 import { type Static, Type } from 'typebox';
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { Sample } from '../data/dataset.ts';
-import { ahead } from '../data/parallel.ts';
-import { shuffled } from '../data/splits.ts';
+import { drawn } from '../data/splits.ts';
 import type { Model } from '../onnx/graph.ts';
 import { normalize } from '../onnx/normalize.ts';
 import { packModel } from '../quantization/blocks/pack-model.ts';
@@ -16,13 +15,11 @@ import { PRECISIONS, type Precision, type PrecisionName } from '../quantization/
 import { PROFILES } from '../quantization/profiles.ts';
 import { activationsFor, quantizeModel } from '../quantization/quantize-model.ts';
 import type { RunContext } from '../runtime/context.ts';
-import { sampleFeed } from '../tasks/feed.ts';
+import { feedsOf } from '../tasks/feed.ts';
+import { shapeAt } from '../tasks/model-input.ts';
 import { keysOf, oneOf } from './one-of.ts';
 import { expectSameInterface } from './same-interface.ts';
 import { defineStage } from './stage.ts';
-
-/** Images decoded while the runtime is busy with the one before. */
-const DECODED_AHEAD = 3;
 
 /** name: summary; name: summary … */
 const describe = (registry: Readonly<Record<string, { readonly summary: string }>>) =>
@@ -148,19 +145,13 @@ function calibrationSamples(
       `Only ${train.length} calibration image(s): ranges may not hold for others. 32 to 128 are usual.`,
     );
   }
-  const drawn = shuffled(train.length, ctx.seed).slice(0, images);
-  return drawn.sort((a, b) => a - b).map((i) => train[i]!);
+  return drawn(train, images, ctx.seed);
 }
 
 function inputDims({ task: { input } }: RunContext): InputDims {
   if (!input) return {};
-  const { batch, channels, layout, size } = input;
-  return {
-    [input.name]: layout === 'NCHW' ? [batch, channels, ...size] : [batch, ...size, channels],
-  };
+  return { [input.name]: shapeAt(input, input.batch) };
 }
 
-function feeds(samples: readonly Sample[], ctx: RunContext) {
-  const binding = { ...ctx.task, preprocess: ctx.preprocess };
-  return ahead(samples, DECODED_AHEAD, async (sample) => (await sampleFeed(sample, binding)).feeds);
-}
+const feeds = (samples: readonly Sample[], ctx: RunContext) =>
+  feedsOf(samples, { ...ctx.task, preprocess: ctx.preprocess });

@@ -4,6 +4,7 @@ import { ServiceError } from '../../src/contract/errors.ts';
 import type { Sample } from '../data/dataset.ts';
 import type { Geometry } from '../data/geometry.ts';
 import { loadInput } from '../data/input.ts';
+import { ahead } from '../data/parallel.ts';
 import type { Feed, HostTensor } from '../runtime/session.ts';
 import type { ModelInput } from './model-input.ts';
 import type { Plane, TaskBinding } from './task.ts';
@@ -12,6 +13,23 @@ export interface SampleFeed {
   readonly sample: Sample;
   readonly feeds: Readonly<Record<string, Feed>>;
   readonly geometry: Geometry;
+}
+
+/** Images read and decoded while the runtime is busy with the one before. */
+const DECODED_AHEAD = 4;
+
+/** Samples in order, each as feeds for one run: a few are decoded ahead of the reader. */
+export const sampleFeeds = (
+  samples: readonly Sample[],
+  binding: TaskBinding,
+): AsyncGenerator<SampleFeed> => ahead(samples, DECODED_AHEAD, (s) => sampleFeed(s, binding));
+
+/** The feeds alone. */
+export async function* feedsOf(
+  samples: readonly Sample[],
+  binding: TaskBinding,
+): AsyncGenerator<SampleFeed['feeds']> {
+  for await (const { feeds } of sampleFeeds(samples, binding)) yield feeds;
 }
 
 /**

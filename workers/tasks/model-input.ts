@@ -17,6 +17,13 @@ export interface ModelInput {
   readonly note: string;
 }
 
+/** Shape of the input with `batch` images. */
+export const shapeAt = (
+  { layout, channels, size }: ModelInput,
+  batch: number,
+): readonly number[] =>
+  layout === 'NCHW' ? [batch, channels, ...size] : [batch, ...size, channels];
+
 const TYPES: ReadonlySet<string> = new Set(['float32', 'float16', 'float64', 'uint8', 'int8']);
 
 /**

@@ -1,9 +1,9 @@
 /** @file A model for several images at once. */
 
 import { ServiceError } from '../../src/contract/errors.ts';
-import { cloneModel } from '../onnx/clone.ts';
 import type { Model } from '../onnx/graph.ts';
 import { setInputShape } from '../passes/input-shape.ts';
+import { shapeAt } from '../tasks/model-input.ts';
 import type { TaskBinding } from '../tasks/task.ts';
 import { canonical } from './canonical.ts';
 
@@ -24,19 +24,13 @@ export interface Batched {
  */
 export async function batched(model: Model, binding: TaskBinding, batch: number): Promise<Batched> {
   const input = binding.input!;
-  const shape = (n: number) =>
-    input.layout === 'NCHW'
-      ? [n, input.channels, ...input.size]
-      : [n, ...input.size, input.channels];
   try {
-    const { model: resized } = await setInputShape(cloneModel(model), {
-      [input.name]: shape(batch),
-    });
+    const { model: resized } = await setInputShape(model, { [input.name]: shapeAt(input, batch) });
     return { model: await canonical(resized), batch, accumulate: 1, note: '' };
   } catch (error) {
     if (!(error instanceof ServiceError) || error.code !== 'INPUT_SHAPE_UNSUPPORTED') throw error;
     const own = input.batch;
-    const { model: same } = await setInputShape(cloneModel(model), { [input.name]: shape(own) });
+    const { model: same } = await setInputShape(model, { [input.name]: shapeAt(input, own) });
     const note = `The graph takes ${own} image(s) at a time (${error.message}); gradients of ${Math.ceil(batch / own)} runs are averaged.`;
     return { model: await canonical(same), batch: own, accumulate: Math.ceil(batch / own), note };
   }

@@ -3,16 +3,10 @@
 import { cloneModel } from '../onnx/clone.ts';
 import { type Model, shapeKnown } from '../onnx/graph.ts';
 import { normalize } from '../onnx/normalize.ts';
-import { sortNodes } from '../onnx/topological.ts';
 import { liftConstants } from '../passes/constants.ts';
-import { dropDeadCode } from '../passes/dead-code.ts';
-import { foldConstants } from '../passes/fold-constants.ts';
 import { freezeDefaults } from '../passes/freeze-defaults.ts';
-import { inferTypes } from '../runtime/infer-types.ts';
+import { settleConstants } from '../passes/settle-constants.ts';
 import { closed, type OpenSizes } from '../runtime/random-inputs.ts';
-
-/** Sizes computed from sizes are known after one round; tables made of them after another. */
-const MOST_ROUNDS = 4;
 
 /**
  * A copy that computes the same: `Constant` nodes and defaults are initializers, ops have the forms of one opset, open axes
@@ -28,13 +22,7 @@ export async function canonical(model: Model, open?: OpenSizes): Promise<Model> 
   fixAxes(copy, open);
   await liftConstants.run(copy, context);
   normalize(copy);
-  await inferTypes(copy);
-  for (let round = 0; round < MOST_ROUNDS; round++) {
-    if ((await foldConstants.run(copy, context)) === 0) break;
-    sortNodes(copy.graph);
-    await inferTypes(copy);
-  }
-  await dropDeadCode.run(copy, context);
+  await settleConstants(copy, context);
   return copy;
 }
 

@@ -22,7 +22,7 @@ const IMAGES = 64;
 const BATCH = 8;
 
 interface InsertContext {
-  readonly task: TaskBinding;
+  readonly binding: TaskBinding;
   readonly seed: number;
   readonly threads: number;
   readonly provider: string;
@@ -109,7 +109,7 @@ async function measure(
   model: Model,
   convs: readonly Node[],
   samples: readonly Sample[],
-  { task: binding, seed, threads, provider, signal }: InsertContext,
+  { binding, seed, threads, provider, signal }: InsertContext,
 ): Promise<Map<string, Moments>> {
   const { model: wide, batch } = await batched(model, binding, BATCH);
   const taps = tapsOf(wide, convs);

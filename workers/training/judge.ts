@@ -4,6 +4,7 @@ import type { Sample } from '../data/dataset.ts';
 import { agreement } from '../evaluation/agreement.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import type { Model } from '../onnx/graph.ts';
+import { isLabelled } from '../tasks/labelled.ts';
 import type { Evaluation, TaskBinding } from '../tasks/task.ts';
 
 /** Images that one judgement looks at, at most. */
@@ -42,8 +43,6 @@ export class Judge {
   }
 
   get #labelled(): boolean {
-    const { task } = this.#binding;
-    if (task === 'detect') return this.samples.every((s) => s.boxes !== undefined);
-    return task === 'classify' && this.samples.every((s) => s.label !== undefined);
+    return isLabelled(this.#binding.task, this.samples);
   }
 }

@@ -1,6 +1,7 @@
 /** @file Which constants of a model training changes: its parameters. */
 
 import type { Graph, Node, Value } from '../onnx/graph.ts';
+import { namePattern } from '../onnx/name-pattern.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { isTrained, weightIndex } from '../onnx/trained.ts';
 import { GraphIndex } from '../onnx/uses.ts';
@@ -36,6 +37,7 @@ export function findParameters(graph: Graph, freeze: Freeze = []): Parameter[] {
   const index = new GraphIndex(graph);
   const initializers = new Set(graph.initializers);
   const found = new Map<Value, Parameter>();
+  const named = typeof freeze === 'number' ? [] : freeze.map(namePattern);
   let depth = 0;
   for (const node of graph.nodes) {
     const mine = parametersOf(node, index);
@@ -45,7 +47,7 @@ export function findParameters(graph: Graph, freeze: Freeze = []): Parameter[] {
       const { constant } = p.value;
       if (constant?.dtype !== 'float32' || !initializers.has(p.value) || found.has(p.value))
         continue;
-      if (typeof freeze !== 'number' && isNamed(freeze, p)) continue;
+      if (named.some((test) => test(p.value.name) || test(node.name))) continue;
       found.set(p.value, { ...p, initial: constant });
     }
   }
@@ -73,17 +75,4 @@ function addedAfter(node: Node, index: GraphIndex): Value | undefined {
   if (uses.length !== 1 || uses[0]!.node.op !== 'Add') return undefined;
   const other = uses[0]!.node.inputs[1 - uses[0]!.index];
   return other?.constant && other.constant.dims.length === 1 ? other : undefined;
-}
-
-function isNamed(
-  patterns: readonly string[],
-  { value, node }: Omit<Parameter, 'initial'>,
-): boolean {
-  return patterns.some((p) => matches(p, value.name) || matches(p, node.name));
-}
-
-/** `*` stands for any characters. */
-function matches(pattern: string, name: string): boolean {
-  const parts = pattern.split('*').map((s) => s.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`).test(name);
 }

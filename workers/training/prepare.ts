@@ -2,9 +2,8 @@
 
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { Sample } from '../data/dataset.ts';
-import { cloneModel } from '../onnx/clone.ts';
 import type { Model } from '../onnx/graph.ts';
-import { dtypeOf } from '../onnx/static-shapes.ts';
+import { isLabelled } from '../tasks/labelled.ts';
 import type { TaskBinding } from '../tasks/task.ts';
 import { batched } from './batched.ts';
 import { type ChosenLoss, chooseLoss } from './losses/registry.ts';
@@ -13,6 +12,7 @@ import { findParameters, type Parameter } from './parameters.ts';
 import { Reference } from './reference.ts';
 import { decayOf, OPTIMIZER_OPTIONS, type TrainSettings } from './settings.ts';
 import { buildTrainGraph } from './train-graph.ts';
+import { inputMisfit } from './trainable.ts';
 import { Trainer } from './trainer.ts';
 
 export interface Prepared {
@@ -43,18 +43,20 @@ export async function prepare(
   settings: TrainSettings,
   { binding, fit, threads, provider, info }: PrepareContext,
 ): Promise<Prepared> {
-  const image = imageOf(model, binding);
+  const misfit = inputMisfit(model.graph, binding);
+  if (misfit !== undefined) throw new ServiceError('MODEL_NOT_TRAINABLE', { why: misfit });
+  const image = binding.input!.name;
   const { model: forward, batch, accumulate, note } = await batched(model, binding, settings.batch);
   if (note) info(note);
   const loss = chooseLoss(settings.loss, forward.graph, binding, {
     labelSmoothing: settings.labelSmoothing,
-    labelled: isLabelled(binding, fit),
+    labelled: isLabelled(binding.task, fit),
   });
   const runtime = { threads, provider };
   const { parameters, frozen } = chosenParameters(forward, settings);
   const reference =
     loss.loss.labels === 'tensors'
-      ? await Reference.open(cloneModel(forward), loss.bound.reads, image, runtime)
+      ? await Reference.open(forward, loss.bound.reads, image, runtime)
       : undefined;
   const optimizer = OPTIMIZERS[settings.optimizer];
   const graph = buildTrainGraph(forward, parameters, loss.bound, batch, {
@@ -101,20 +103,3 @@ function chosenParameters({ graph }: Model, { freeze }: TrainSettings) {
 }
 
 const elements = (list: readonly Parameter[]) => list.reduce((n, p) => n + p.initial.size, 0);
-
-function imageOf(model: Model, { input }: TaskBinding): string {
-  const value = model.graph.inputs.find((v) => v.name === input?.name);
-  if (value === undefined)
-    throw new ServiceError('MODEL_NOT_TRAINABLE', { why: 'it takes no image' });
-  if (dtypeOf(value) !== 'float32')
-    throw new ServiceError('MODEL_NOT_TRAINABLE', {
-      why: `its input '${value.name}' is ${dtypeOf(value)}; training needs float32`,
-    });
-  return value.name;
-}
-
-/** Whether every image has labels of the task's kind. */
-function isLabelled({ task }: TaskBinding, samples: readonly Sample[]): boolean {
-  if (task === 'detect') return samples.every((s) => s.boxes !== undefined);
-  return task === 'classify' && samples.every((s) => s.label !== undefined);
-}

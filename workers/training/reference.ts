@@ -1,6 +1,5 @@
 /** @file What the model as it came says of training images: targets of losses that need no labels. */
 
-import { cloneModel } from '../onnx/clone.ts';
 import type { Model, Value } from '../onnx/graph.ts';
 import { openSession, type Session } from '../runtime/session.ts';
 import { withOutputs } from '../runtime/taps.ts';
@@ -20,7 +19,7 @@ export class Reference {
     options: { readonly threads: number; readonly provider: string },
   ): Promise<Reference> {
     const names = values.map((v) => v.name);
-    const session = await openSession(withOutputs(cloneModel(model), names), options);
+    const session = await openSession(withOutputs(model, names), options);
     return new Reference(session, image, names);
   }
 

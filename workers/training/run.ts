@@ -58,10 +58,12 @@ export class Run {
   async go(): Promise<Trained> {
     const { trainer } = this.#prepared;
     this.#ctx.progress(0, 'judging the model as it came');
+    const from = performance.now();
     this.#before = await this.#judge.judge(this.#model);
+    const judging = secondsSince(from);
     this.#best = { ...this.#best, metric: this.#before };
     const perEpoch = Math.ceil(this.#ctx.fit.length / this.#settings.batch);
-    const total = await this.#totalSteps(perEpoch);
+    const total = await this.#totalSteps(perEpoch, judging);
     await this.#resume();
     const every = this.#judgeEvery(perEpoch, total);
     const stream = await this.#open(total, trainer.step * this.#prepared.accumulate);
@@ -189,14 +191,12 @@ export class Run {
     return epochs * perEpoch;
   }
 
-  async #totalSteps(perEpoch: number): Promise<number> {
+  /** @param judging seconds that one judgement takes */
+  async #totalSteps(perEpoch: number, judging: number): Promise<number> {
     const { length } = this.#settings;
     if ('steps' in length) return length.steps;
     if ('epochs' in length) return Math.max(1, Math.round(length.epochs * perEpoch));
     const perStep = await this.#timeOfStep();
-    const from = performance.now();
-    await this.#judge.judge(this.#model);
-    const judging = secondsSince(from);
     const perStepJudged = perStep + judging / this.#judgeEvery(perEpoch, perEpoch);
     return Math.max(1, Math.floor((length.minutes * 60) / perStepJudged));
   }

@@ -36,11 +36,9 @@ export async function trainability(model: Model): Promise<Trainability> {
   try {
     const form = await canonical(model);
     const binding = bindTask(form);
-    return (
-      refusedInput(form.graph, binding) ??
-      refusedWeights(form.graph) ??
-      alongPaths(form.graph, readsOf(form.graph, binding))
-    );
+    const misfit = inputMisfit(form.graph, binding);
+    if (misfit !== undefined) return untrainable(misfit);
+    return refusedWeights(form.graph) ?? alongPaths(form.graph, readsOf(form.graph, binding));
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     return untrainable(error.message.replace(/\.$/, ''));
@@ -59,13 +57,14 @@ const untrainable = (why: string, nodes: Obstacle[] = []): Untrainable => ({
   nodes,
 });
 
-function refusedInput(graph: Graph, { input }: TaskBinding): Untrainable | undefined {
+/** @returns why no images can be fed to training, in words, where that is so */
+export function inputMisfit(graph: Graph, { input }: TaskBinding): string | undefined {
   const value = graph.inputs.find((v) => v.name === input?.name);
-  if (value === undefined) return untrainable('it takes no image');
+  if (value === undefined) return 'it takes no image';
   const dtype = dtypeKnown(value);
   return dtype === 'float32'
     ? undefined
-    : untrainable(`its input '${value.name}' is ${dtype}; training needs float32`);
+    : `its input '${value.name}' is ${dtype}; training needs float32`;
 }
 
 /** Element types of trained weights, and of sizes and places that some graphs multiply. */

@@ -48,10 +48,10 @@ test('the same function with norms inserted, and with them folded', async () => 
   };
   const before = await run(model);
   const runtime = { threads: 1, provider: 'cpu', seed: 0, signal: new AbortController().signal };
-  expect(await insertNorms(model, samples, { task, ...runtime })).toBe(2);
+  expect(await insertNorms(model, samples, { binding: task, ...runtime })).toBe(2);
   expect(model.graph.nodes.filter((n) => n.op === 'BatchNormalization')).toHaveLength(2);
   // Where every Conv has its norm there is nothing to do.
-  expect(await insertNorms(model, samples, { task, ...runtime })).toBe(0);
+  expect(await insertNorms(model, samples, { binding: task, ...runtime })).toBe(0);
   const inserted = await run(model);
   await foldNorms(model);
   expect(model.graph.nodes.some((n) => n.op === 'BatchNormalization')).toBe(false);

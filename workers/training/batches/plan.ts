@@ -3,6 +3,7 @@
 import { ServiceError } from '../../../src/contract/errors.ts';
 import type { AugmentOptions } from '../../data/augment/options.ts';
 import type { Sample } from '../../data/dataset.ts';
+import { isLabelled } from '../../tasks/labelled.ts';
 import type { TaskBinding } from '../../tasks/task.ts';
 import type { BatchPlan } from './messages.ts';
 
@@ -59,7 +60,6 @@ function labelsOf(
 
 /** What every sample has and the task can use. */
 function kindOf(task: TaskBinding['task'], samples: readonly Sample[]): BatchPlan['labels'] {
-  if (task === 'detect' && samples.every((s) => s.boxes !== undefined)) return 'boxes';
-  if (task === 'classify' && samples.every((s) => s.label !== undefined)) return 'classes';
-  return 'none';
+  if (!isLabelled(task, samples)) return 'none';
+  return task === 'detect' ? 'boxes' : 'classes';
 }

@@ -2,31 +2,24 @@
 
 import type { Sample } from '../../../data/dataset.ts';
 import { type Corners, type Geometry, toInput } from '../../../data/geometry.ts';
-import { ahead } from '../../../data/parallel.ts';
 import type { Model } from '../../../onnx/graph.ts';
 import { openSession } from '../../../runtime/session.ts';
-import { type SampleFeed, sampleFeed, toPlanes } from '../../../tasks/feed.ts';
+import { type SampleFeed, sampleFeeds, toPlanes } from '../../../tasks/feed.ts';
 import { TASKS } from '../../../tasks/registry.ts';
 import type { Prediction, TaskBinding } from '../../../tasks/task.ts';
 import type { Labels } from '../../../training/batches/labels.ts';
 import { oneHot, stackLabels } from '../../../training/batches/stack-labels.ts';
 import type { Calibration } from './source.ts';
 
-/** Images decoded while the runtime is busy with the one before. */
-const DECODED_AHEAD = 3;
-
 /** The model's own detections count as objects from this score on. */
 const LEAST_SCORE = 0.25;
-
-const images = (samples: readonly Sample[], binding: TaskBinding) =>
-  ahead(samples, DECODED_AHEAD, (sample) => sampleFeed(sample, binding));
 
 /** Images with the data set's labels where it has any. */
 export async function* labelled(
   samples: readonly Sample[],
   binding: TaskBinding,
 ): AsyncGenerator<Calibration> {
-  for await (const image of images(samples, binding))
+  for await (const image of sampleFeeds(samples, binding))
     yield { feeds: image.feeds, labels: labelsOf(image, binding) };
 }
 
@@ -39,7 +32,7 @@ export async function* selfLabelled(
 ): AsyncGenerator<Calibration> {
   const session = await openSession(model, options);
   try {
-    for await (const { feeds, geometry } of images(samples, binding)) {
+    for await (const { feeds, geometry } of sampleFeeds(samples, binding)) {
       const outputs = toPlanes(await session.run(feeds));
       const prediction = TASKS[binding.task].decode(outputs, binding, geometry);
       yield { feeds, labels: labelsOfPrediction(prediction, geometry, binding) };
