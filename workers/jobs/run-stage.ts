@@ -2,10 +2,12 @@
 
 import { mkdir, rm } from 'node:fs/promises';
 
+import { Value } from 'typebox/value';
+
 import type { StageReport } from '../../src/contract/report.ts';
 import { checkModel } from '../onnx/check.ts';
 import type { Model } from '../onnx/graph.ts';
-import type { RunContext } from '../runtime/context.ts';
+import type { Budget, RunContext } from '../runtime/context.ts';
 import type { StageResult } from '../stages/stage.ts';
 import { bindTask } from '../tasks/registry.ts';
 import type { TaskBinding } from '../tasks/task.ts';
@@ -43,7 +45,8 @@ export async function runStage(
   job: Job,
   reference: Evaluations,
 ): Promise<StageOutcome> {
-  const key = stageKey(planned, keyFacts(job, input));
+  const budget = budgetOf(planned, job);
+  const key = stageKey(planned, { ...keyFacts(job, input), ...(budget && { budget }) });
   const found = await findCheckpoint(job.folder, planned.name, key);
   if (found) return resumed(found, job);
   const metrics: MetricRecord[] = [];
@@ -56,6 +59,16 @@ export async function runStage(
   await keepCheckpoint(job.folder, planned.name, { checkpoint, model: outcome.file });
   await rm(jobFiles(job.folder).allUnfinished, { recursive: true, force: true });
   return outcome;
+}
+
+/** What the job allows, where the stage's result depends on it. */
+function budgetOf({ stage, options }: PlannedStage, { spec }: Job): Budget | undefined {
+  if (!stage.needsBudget || !Value.Check(stage.needsBudget, options)) return undefined;
+  const { maxDrop, minAgreement } = spec.accept ?? {};
+  return {
+    ...(maxDrop !== undefined && { maxDrop }),
+    ...(minAgreement !== undefined && { minAgreement }),
+  };
 }
 
 function keyFacts({ source, binding, measuring, seed }: Job, input: ModelFile): KeyFacts {
@@ -121,12 +134,13 @@ function provenance({ index }: PlannedStage, { source, binding, plan }: Job): Pr
 
 /** The stage itself, with everything that it was promised and everything that it promises. */
 async function work(
-  { index, stage, options }: PlannedStage,
+  planned: PlannedStage,
   input: ModelFile,
   key: string,
   warnings: string[],
   job: Job,
 ): Promise<StageResult> {
+  const { index, stage, options } = planned;
   const { scratch, unfinished } = jobFiles(job.folder);
   const kept = unfinished(fileNameOf(key));
   await rm(scratch, { recursive: true, force: true });
@@ -137,7 +151,8 @@ async function work(
   try {
     stage.prepare?.(input.read(), options);
     const task = rebound(input.read(), job.binding);
-    const ctx = contextOf(job, task, { scratch, kept }, tell, warnings);
+    const budget = budgetOf(planned, job);
+    const ctx = { ...contextOf(job, task, { scratch, kept }, tell, warnings), budget };
     const result = await stage.run(input.read(), options, ctx);
     job.measuring.signal.throwIfAborted();
     checkModel(result.model);

@@ -1,6 +1,7 @@
 /** @file The name of a stage's result: a digest over everything that decides it. Latency is no part of it. */
 
 import { digestOfJson } from '../../src/contract/canonical-json.ts';
+import type { Budget } from '../runtime/context.ts';
 import type { PlannedStage } from './plan.ts';
 
 export interface KeyFacts {
@@ -15,6 +16,8 @@ export interface KeyFacts {
   readonly lathe: string;
   readonly onnxruntime: string;
   readonly provider: string;
+  /** Where the stage needs it. */
+  readonly budget?: Budget | undefined;
 }
 
 /** sha256 over the canonical JSON of the facts, the stage's name and version, and its options with defaults. */

@@ -1,8 +1,12 @@
 /** @file What a stage may ask of the job that runs it. */
 
+import type { Accept } from '../../src/contract/accept.ts';
 import type { Preprocess } from '../../src/contract/preprocess.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { TaskBinding } from '../tasks/task.ts';
+
+/** Limits of accuracy: an absent one is not set. */
+export type Budget = Pick<Accept, 'maxDrop' | 'minAgreement'>;
 
 export interface RunContext {
   /** Aborted on cancellation: check between units of work of at most a second. */
@@ -17,6 +21,8 @@ export interface RunContext {
   /** How the outputs of the job's input model are read. */
   readonly task: TaskBinding;
   readonly preprocess: Preprocess;
+  /** What accuracy this stage may use up of what `accept` allows; only for stages that say that they need it. */
+  readonly budget?: Budget | undefined;
   /** An empty folder for this stage's scratch files; deleted afterwards. */
   readonly scratch: string;
   /** A folder for what a second attempt of this stage, after a crash, goes on from; undefined: there is none. */

@@ -19,6 +19,8 @@ export interface Stage<Options extends TObject = TObject> {
   readonly options: Options;
   /** JSON Schema: options that match it need training images. Absent: the stage never does. */
   readonly needsImages?: Readonly<Record<string, unknown>>;
+  /** JSON Schema: what options that match it give depends on the accuracy budget (`ctx.budget`). Absent: on nothing but options. */
+  readonly needsBudget?: Readonly<Record<string, unknown>>;
   /** Check options against the model before any work. */
   prepare?(model: Model, options: Static<Options>): void;
   /** `model` is the stage's own: it may be changed in place. */
