@@ -1,13 +1,13 @@
 /** @file The driver of reverse-mode differentiation. No op is known here by name. */
 
 import { GraphBuilder } from '../onnx/builder.ts';
-import type { Graph, Value } from '../onnx/graph.ts';
+import type { Graph, Node, Value } from '../onnx/graph.ts';
 import { shapeOf } from '../onnx/static-shapes.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 import { compositeRule } from './composites.ts';
 import { pathsBetween } from './paths.ts';
 import { gradientRule } from './registry.ts';
-import type { Operands } from './rule.ts';
+import type { GradientRule, Operands } from './rule.ts';
 import { sumTo } from './sum-to.ts';
 
 const operands = (values: readonly (Value | undefined)[]) => values as readonly Value[] as Operands;
@@ -18,6 +18,8 @@ export interface BackwardOptions {
   readonly g?: GraphBuilder;
   /** Values that count as constants: no gradient passes through them. */
   readonly stop?: ReadonlySet<Value>;
+  /** Rules of nodes that stand for several and are written out afterwards; undefined: the op's own. */
+  readonly ruleOf?: (node: Node) => GradientRule | undefined;
 }
 
 /** Gradient that arrives at a value from outside: dL/d`value`. */
@@ -43,7 +45,7 @@ export function backward(
   graph: Graph,
   seeds: readonly Seed[],
   wrt: readonly Value[],
-  { g = new GraphBuilder(graph), stop = new Set() }: BackwardOptions = {},
+  { g = new GraphBuilder(graph), stop = new Set(), ruleOf = () => undefined }: BackwardOptions = {},
 ): Value[] {
   const ends = seeds.map((s) => s.value);
   const { wanted, nodes } = pathsBetween(graph.nodes, wrt, ends, stop);
@@ -51,7 +53,10 @@ export function backward(
   const index = new GraphIndex(graph);
   const producer = (value: Value) => index.producer(value);
   const rules = new Map(
-    nodes.map((node) => [node, compositeRule(node, producer) ?? gradientRule(node)]),
+    nodes.map((node) => [
+      node,
+      ruleOf(node) ?? compositeRule(node, producer) ?? gradientRule(node),
+    ]),
   );
 
   const grads = new Map<Value, Value>();
