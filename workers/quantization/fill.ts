@@ -5,7 +5,7 @@ import type { Tensor } from '../onnx/tensor.ts';
 import { type RoundedLayer, roundModel } from './adaround/round-model.ts';
 import { type Choice, chooseVariant, type Variant } from './choose-variant.ts';
 import type { Inserted } from './insert-qdq.ts';
-import type { QuantizeOptions } from './quantize-model.ts';
+import type { QuantizeOptions } from './settings.ts';
 
 /** Images, the last of the calibration set, that decide between two results. */
 const HELD_OUT = 16;

@@ -18,6 +18,8 @@ export interface InsertOptions {
   readonly biases: 'int32' | 'float';
   /** Mean of each channel of a Conv's input, where it is known: what rounding the weights adds on average is taken out of the bias. */
   readonly means?: ReadonlyMap<Value, Float64Array>;
+  /** Weights that were quantized before with the same options: filled as it goes. */
+  readonly cache?: Map<Tensor, QuantizedWeights>;
 }
 
 export interface Inserted {
@@ -86,7 +88,7 @@ function quantizeProduct(
   const float = weight.constant!;
   const axis = outputAxis(node, at, float.dims.length);
   const bias = constantBias(node, float.dims[axis]!);
-  let quantized = quantizeWeights(floatsOf(float), float.dims, axis, options.weights);
+  let quantized = quantizeOnce(float, axis, options);
   if (bias && options.biases === 'int32') {
     const low = [...bias.keys()].filter(
       (c) => quantized.scales[c]! < leastWeightScale(bias[c]!, inputScale),
@@ -105,6 +107,18 @@ function quantizeProduct(
     weights,
     bias: placeBias(writer, weights, bias, inputScale, options.means?.get(x), options),
   };
+}
+
+function quantizeOnce(
+  float: Tensor,
+  axis: number,
+  { weights, cache }: InsertOptions,
+): QuantizedWeights {
+  const known = cache?.get(float);
+  if (known?.axis === axis) return known;
+  const made = quantizeWeights(floatsOf(float), float.dims, axis, weights);
+  cache?.set(float, made);
+  return made;
 }
 
 /** One number per output, where the node has such a bias. */

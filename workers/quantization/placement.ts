@@ -41,8 +41,10 @@ export interface PlaceOptions {
   readonly macs: ReadonlyMap<Node, number>;
   /** Share of all MACs that may stay in float for accuracy's sake; 0 gives every tensor that any placement can want. */
   readonly floatShare: number;
-  /** Tensors that one scale cannot hold → share of the signal that would be lost (drowned.ts). */
-  readonly drowned: ReadonlyMap<Value, number>;
+  /** Names of tensors that one scale cannot hold → share of the signal that would be lost (drowned.ts). */
+  readonly drowned: ReadonlyMap<string, number>;
+  /** Names of the results of products that are to stay in float → why. */
+  readonly relieved?: ReadonlyMap<string, string>;
 }
 
 export function place(graph: Graph, options: PlaceOptions): Placement {
@@ -68,7 +70,7 @@ export function place(graph: Graph, options: PlaceOptions): Placement {
   for (const node of products) {
     const target = ownOutput(node, profile, index);
     if (!target) continue;
-    const lost = drowned.get(target.value);
+    const lost = drowned.get(target.value.name);
     if (lost === undefined || chosen.has(target.value))
       chosen.set(target.value, { activation: target.activation, readers: 'all' });
     else float.push(floatEntry(node, `the result only: ${drownedReason(lost, 'result')}`));
@@ -120,13 +122,15 @@ const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 
 function floatReasons(
   graph: Graph,
   index: GraphIndex,
-  { profile, keepFloat, macs, floatShare, drowned }: PlaceOptions,
+  { profile, keepFloat, macs, floatShare, drowned, relieved }: PlaceOptions,
 ): Map<Node, string> {
   const reasons = new Map<Node, string>();
   for (const node of graph.nodes) {
     if (!PRODUCTS.has(node.op) || node.domain !== '') continue;
     const weight = weightIndex(node);
-    if (keepFloat.matches(node)) reasons.set(node, 'keepFloat names it');
+    const relief = relieved?.get(node.outputs[0]!.name);
+    if (relief !== undefined) reasons.set(node, relief);
+    else if (keepFloat.matches(node)) reasons.set(node, 'keepFloat names it');
     else if (weight === undefined) reasons.set(node, 'it multiplies two activations');
     else if (!(node.op in profile.ops))
       reasons.set(node, `the profile has no ${node.op} in integers`);
@@ -137,9 +141,9 @@ function floatReasons(
     nodes
       .filter((n) => weightIndex(n) !== undefined && !reasons.has(n))
       .toSorted((a, b) => macs.get(a)! - macs.get(b)!);
-  const quiet = graph.nodes.filter((n) => drowned.has(n.inputs[0]!));
+  const quiet = graph.nodes.filter((n) => drowned.has(n.inputs[0]?.name ?? ''));
   for (const node of cheapestFirst(quiet))
-    if (spend(node)) reasons.set(node, drownedReason(drowned.get(node.inputs[0]!)!, 'input'));
+    if (spend(node)) reasons.set(node, drownedReason(drowned.get(node.inputs[0]!.name)!, 'input'));
   const { layers } = findDecodeTail(graph, graph.outputs, index);
   if (layers.length === 1) return reasons;
   for (const node of cheapestFirst(layers))

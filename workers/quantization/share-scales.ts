@@ -28,15 +28,13 @@ export function shareScales(
   }
 }
 
-/** The quantizer of the union of the ranges. */
+/** The quantizer of the union of the ranges, in the format that has the most codes. */
 function widest(all: readonly Quantizer[]): Quantizer {
-  const { format } = all[0]!;
-  const { min, max } = FORMATS[format];
-  const low = Math.min(...all.map((q) => (min - q.zeroPoint) * q.scale));
-  const high = Math.max(...all.map((q) => (max - q.zeroPoint) * q.scale));
-  return all.every(isCentred)
-    ? symmetric(Math.max(...all.map((q) => (max - q.zeroPoint) * q.scale)), format)
-    : asymmetric(low, high, format);
+  const codes = ({ format }: Quantizer) => FORMATS[format].max - FORMATS[format].min;
+  const { format } = all.reduce((a, b) => (codes(b) > codes(a) ? b : a));
+  const low = Math.min(...all.map((q) => (FORMATS[q.format].min - q.zeroPoint) * q.scale));
+  const high = Math.max(...all.map((q) => (FORMATS[q.format].max - q.zeroPoint) * q.scale));
+  return all.every(isCentred) ? symmetric(high, format) : asymmetric(low, high, format);
 }
 
 const isCentred = ({ format, zeroPoint }: Quantizer): boolean =>

@@ -4,12 +4,10 @@ import { checkModel } from '../../../workers/onnx/check.ts';
 import { cloneModel } from '../../../workers/onnx/clone.ts';
 import type { Model } from '../../../workers/onnx/graph.ts';
 import { normalize } from '../../../workers/onnx/normalize.ts';
+import type { QuantizeDetails } from '../../../workers/quantization/details.ts';
 import { PRECISIONS } from '../../../workers/quantization/precisions.ts';
-import {
-  type QuantizeDetails,
-  type QuantizeOptions,
-  quantizeModel,
-} from '../../../workers/quantization/quantize-model.ts';
+import { quantizeModel } from '../../../workers/quantization/quantize-model.ts';
+import type { QuantizeOptions } from '../../../workers/quantization/settings.ts';
 import { sqnr } from '../../../workers/quantization/sqnr.ts';
 import { randomInputs } from '../../../workers/runtime/random-inputs.ts';
 import { type Feed, openSession } from '../../../workers/runtime/session.ts';

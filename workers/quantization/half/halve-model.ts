@@ -6,7 +6,7 @@ import { inferTypes } from '../../runtime/infer-types.ts';
 import { type Feed, freeResults, openSession } from '../../runtime/session.ts';
 import { withOutputs } from '../../runtime/taps.ts';
 import { chooseVariant } from '../choose-variant.ts';
-import type { QuantizeOptions } from '../quantize-model.ts';
+import type { QuantizeOptions } from '../settings.ts';
 import { floatOnly, LARGEST, toHalf } from './to-half.ts';
 
 /** Images on which magnitudes are looked at. */
