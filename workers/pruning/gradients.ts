@@ -26,15 +26,22 @@ export interface Gradients {
   images(): AsyncIterable<Calibration>;
 }
 
+/** What the gradients are of. */
+export interface GradientSubject {
+  readonly model: Model;
+  /** Whose predictions stand for labels: the model as it came, however much of `model` is gone by now. */
+  readonly predictor: Model;
+  readonly samples: readonly Sample[];
+  readonly binding: TaskBinding;
+}
+
 /**
  * @param wanted `auto`: the first that the model and its images allow
  * @throws LOSS_DOES_NOT_FIT a source that was asked for by name cannot be had
  */
 export function gradientsOf(
   wanted: GradientsFrom | 'auto',
-  model: Model,
-  samples: readonly Sample[],
-  binding: TaskBinding,
+  { model, predictor, samples, binding }: GradientSubject,
   runtime: Runtime,
 ): Gradients {
   const reasons: string[] = [];
@@ -54,7 +61,7 @@ export function gradientsOf(
         images: () =>
           from === 'labels'
             ? labelled(samples, binding)
-            : selfLabelled(model, samples, binding, runtime),
+            : selfLabelled(predictor, samples, binding, runtime),
       };
   }
   throw new ServiceError('LOSS_DOES_NOT_FIT', { loss: `of ${wanted}`, why: reasons.join('; ') });

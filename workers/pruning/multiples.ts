@@ -2,6 +2,9 @@
 
 import type { Group } from './coupling/groups.ts';
 
+/** What rules of width look at. */
+export type Sizes = Pick<Group, 'size' | 'unit'>;
+
 /** Channels per step: fills the vectors of most targets. */
 const STEP = 8;
 /** Step of small groups, where cost on paper counts rather than vectors. */
@@ -15,7 +18,7 @@ const whole = (wanted: number, unit: number) => Math.max(unit, Math.ceil(wanted 
 /** @param measured whether the target is a time: then the widths that count are those that the runtime pads to */
 export const chunkOf =
   (multipleOf: number | 'auto', measured: boolean) =>
-  ({ size, unit }: Group): number => {
+  ({ size, unit }: Sizes): number => {
     if (multipleOf !== 'auto') return whole(multipleOf, unit);
     if (measured) return whole(size >= 2 * VECTOR ? VECTOR : STEP, unit);
     return whole(size <= SMALL.size ? SMALL.step : STEP, unit);
@@ -24,11 +27,11 @@ export const chunkOf =
 /** At least 8 channels, and a share that falls with the target: half of a group for mild cuts. */
 export const floorOf =
   (share: number) =>
-  ({ size, unit }: Group): number =>
+  ({ size, unit }: Sizes): number =>
     whole(Math.max(Math.min(STEP, size / 2), size * Math.min(0.5, 0.7 * share)), unit);
 
 /** Where whole chunks would go too far: one channel at a time, unless the width has to be a multiple. */
 export const grainOf =
   (multipleOf: number | 'auto', measured: boolean) =>
-  (group: Group): number =>
+  (group: Sizes): number =>
     multipleOf === 'auto' && !measured ? group.unit : chunkOf(multipleOf, measured)(group);

@@ -1,12 +1,13 @@
 /** @file Pruning a model: score, search, cut, prove, rebuild, as far as the target says. */
 
 import type { Model } from '../onnx/graph.ts';
-import { valueGroups } from './choose.ts';
+
 import { prepareForPruning } from './coupling/prepare.ts';
 import { portion, pruneTo } from './prune-to.ts';
 import type { PruneContext, Pruned, PruneSettings } from './settings.ts';
 import { pruneWithin } from './targets/budget.ts';
 import { pruneToTime } from './targets/time.ts';
+import { valueGroups } from './value-groups.ts';
 
 export type { PruneContext, Pruned, PruneSettings } from './settings.ts';
 
@@ -23,7 +24,7 @@ export async function pruneModel(
   ctx: PruneContext,
 ): Promise<Pruned> {
   const model = await prepareForPruning(given);
-  const valued = await valueGroups(model, settings, portion(ctx, 0, VALUING));
+  const valued = await valueGroups(model, model, settings, portion(ctx, 0, VALUING));
   const start = { model, valued };
   const rest = portion(ctx, VALUING, 1);
   const { target } = settings;

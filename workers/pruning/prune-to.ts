@@ -3,13 +3,16 @@
 import { countMacs, countParams } from '../onnx/cost.ts';
 import type { Model } from '../onnx/graph.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
-import { type Valued, valueGroups } from './choose.ts';
 import { composeCuts } from './compose.ts';
 import { findGroups } from './coupling/groups.ts';
 import type { CutGroup } from './cut/cut.ts';
+import { originalSizes } from './origins.ts';
+import type { Reference } from './rebuild.ts';
 import { pruneOnce } from './round.ts';
+import { roundsTo } from './schedule.ts';
 import { COSTS, type Resource } from './search/cost-terms.ts';
 import type { PruneContext, Pruned, PruneSettings, Round } from './settings.ts';
+import { type Valued, valueGroups } from './value-groups.ts';
 
 /** Share of a round's time until all is known of its groups. */
 const VALUING = 0.4;
@@ -21,7 +24,8 @@ export interface Start {
 }
 
 /**
- * Of K rounds every one takes the same factor: after round k the cost is share^(k/K) of the input model's.
+ * Of K rounds every one takes the same factor: after round k the cost is share^(k/K) of the input model's. Layers are rebuilt to give
+ * what the input model gave, however many rounds came between; after training, what the trained model gave.
  *
  * @throws PRUNING_IMPOSSIBLE the target is beyond what may go, with the least share that can be had
  */
@@ -33,34 +37,45 @@ export async function pruneTo(
   ctx: PruneContext,
 ): Promise<Pruned> {
   const { total: whole } = COSTS[resource](original, ctx.fileBytes);
+  const count = roundsTo(share, settings, ctx);
   const rounds: Round[] = [];
-  const reports: (readonly CutGroup[])[] = [];
   let model = original;
-  for (let k = 1; k <= settings.rounds; k++) {
+  let reference: Reference = { model, report: [] };
+  let report: readonly CutGroup[] = [];
+  for (let k = 1; k <= count; k++) {
     ctx.signal.throwIfAborted();
-    const own = { ...ctx, progress: tellRound(k, settings.rounds, ctx) };
-    const valued = k === 1 ? first : await valueGroups(model, settings, portion(own, 0, VALUING));
-    const reached = share ** (k / settings.rounds);
-    const goal = { resource, cost: reached * whole, whole };
-    const made = await pruneOnce(model, valued, goal, settings, portion(own, VALUING, 1));
+    const own = { ...ctx, progress: tellRound(k, count, ctx) };
+    const valued =
+      k === 1 ? first : await valueGroups(model, original, settings, portion(own, 0, VALUING));
+    const reached = share ** (k / count);
+    const goal = { resource, cost: reached * whole, whole, final: share * whole };
+    const sizeOf = originalSizes(first.groups, report);
+    const start = { model, valued, reference, sizeOf };
+    const made = await pruneOnce(start, goal, settings, portion(own, VALUING, 1));
     model = made.model;
-    reports.push(made.report);
+    report = composeCuts([report, made.report]);
     rounds.push({ share: reached, ...made.figures });
     await ctx.afterRound?.(model, k);
+    reference = ctx.afterRound
+      ? { model, report: [] }
+      : { ...reference, report: composeCuts([reference.report, made.report]) };
   }
   await inferTypes(model);
+  return {
+    ...{ model, groups: report, rounds, gradientsFrom: first.gradientsFrom },
+    ...sharesAndRefusals(original, model),
+    ...(first.curves && { sensitivity: first.curves }),
+  };
+}
+
+function sharesAndRefusals(original: Model, model: Model): Pick<Pruned, 'shares' | 'refused'> {
   const { refused } = findGroups(original);
   return {
-    model,
-    groups: composeCuts(reports),
-    gradientsFrom: first.gradientsFrom,
-    rounds,
     shares: {
       macs: countMacs(model) / countMacs(original),
       params: countParams(model) / countParams(original),
     },
     refused: refused.map(({ value, reason }) => ({ tensor: value.name, reason })),
-    ...(first.curves && { sensitivity: first.curves }),
   };
 }
 

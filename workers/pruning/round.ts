@@ -3,19 +3,28 @@
 import type { Model } from '../onnx/graph.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
 import { feedsOf } from '../tasks/feed.ts';
-import { chooseChannels, type Goal, type Valued } from './choose.ts';
-import { compensate } from './compensation/compensate.ts';
-import { layerPairs } from './compensation/pairs.ts';
+import { chooseChannels, type Goal } from './choose.ts';
+import { composeCuts } from './compose.ts';
+import type { Group } from './coupling/groups.ts';
 import { type CutGroup, cut } from './cut/cut.ts';
 import { provePruned } from './cut/proof.ts';
+import { type Reference, rebuild } from './rebuild.ts';
 import type { PruneContext, PruneSettings, Round } from './settings.ts';
+import type { Valued } from './value-groups.ts';
 
 /** Real inputs on which every cut is proved. */
 const PROOF_IMAGES = 2;
-/** Output positions of a layer that are sampled over all images: the trial in which more did not help. */
-const PATCHES = 16_000;
-/** One in this many calibration images chooses ridges. */
-const HELD_OUT = 5;
+/** Share of a round's time until rebuilding begins. */
+const CUTTING = 0.05;
+
+/** What earlier rounds left. */
+export interface RoundStart {
+  readonly model: Model;
+  readonly valued: Valued;
+  readonly reference: Reference;
+  /** Sizes of groups in the stage's input. */
+  sizeOf(group: Group): number;
+}
 
 export interface RoundResult {
   readonly model: Model;
@@ -28,19 +37,27 @@ export interface RoundResult {
  * @throws INTERNAL the cut model is not what the masked one is
  */
 export async function pruneOnce(
-  model: Model,
-  valued: Valued,
+  { model, valued, reference, sizeOf }: RoundStart,
   goal: Goal,
   settings: PruneSettings,
   ctx: PruneContext,
 ): Promise<RoundResult> {
   ctx.progress(0, 'cutting');
-  const { model: pruned, report } = await cutTo(model, valued, goal, settings, ctx);
+  const { model: pruned, report } = await cutTo(model, valued, goal, settings, ctx, sizeOf);
   const { worst } = await provePruned(model, pruned, report, await firstFeeds(ctx), ctx);
-  if (!settings.compensate || ctx.samples.length < 2)
+  if (settings.compensate === false || ctx.samples.length < 2)
     return { model: pruned, report, figures: { proof: worst, rebuilt: 0, errorRemoved: 0 } };
-  const made = await rebuilt(model, pruned, report, ctx);
-  return { model: made.model, report, figures: { proof: worst, ...made.figures } };
+  const { model: rebuilt, ...figures } = await rebuild(
+    settings.compensate,
+    pruned,
+    { model: reference.model, report: composeCuts([reference.report, report]) },
+    valued.positions,
+    {
+      ...ctx,
+      progress: (done, doing) => ctx.progress(CUTTING + (1 - CUTTING) * done, doing),
+    },
+  );
+  return { model: rebuilt, report, figures: { proof: worst, ...figures } };
 }
 
 /** The cut alone, unproved: what it takes is measured on it. */
@@ -50,37 +67,12 @@ export async function cutTo(
   goal: Goal,
   settings: PruneSettings,
   { fileBytes }: PruneContext,
+  sizeOf?: (group: Group) => number,
 ) {
-  const kept = chooseChannels(model, valued, goal, settings, fileBytes);
+  const kept = chooseChannels(model, valued, goal, settings, fileBytes, sizeOf);
   const made = cut(model, valued.groups, kept);
   await inferTypes(made.model);
   return made;
-}
-
-async function rebuilt(
-  model: Model,
-  pruned: Model,
-  report: readonly CutGroup[],
-  ctx: PruneContext,
-) {
-  const { samples, threads, signal, seed } = ctx;
-  const { model: made, layers } = await compensate(
-    model,
-    pruned,
-    layerPairs(model, pruned, report),
-    () => feedsOf(samples, ctx.binding),
-    {
-      images: samples.length,
-      heldOut: Math.max(1, Math.round(samples.length / HELD_OUT)),
-      patches: PATCHES,
-      ...{ threads, signal, seed },
-      progress: (done, doing) => ctx.progress(0.05 + 0.95 * done, doing),
-    },
-  );
-  const changed = layers.filter((l) => l.ridge !== null);
-  const removed = changed.map((l) => 1 - l.after / Math.max(l.before, Number.MIN_VALUE));
-  const errorRemoved = removed.reduce((a, b) => a + b, 0) / Math.max(1, removed.length);
-  return { model: made, figures: { rebuilt: changed.length, errorRemoved } };
 }
 
 const firstFeeds = ({ samples, binding }: PruneContext) =>

@@ -21,14 +21,17 @@ export type Target =
   | { readonly speedup: number }
   | { readonly latencyMs: number };
 
+/** `patches`: every layer fitted to what the original gave; `channels`: removed channels as combinations of kept ones. */
+export type Compensation = 'patches' | 'channels';
+
 export interface PruneSettings {
   readonly target: Target;
   readonly criterion: CriterionName;
   readonly normalization: Normalization;
   readonly gradientsFrom: GradientsFrom | 'auto';
   readonly search: SearchName;
-  readonly compensate: boolean;
-  readonly rounds: number;
+  readonly compensate: Compensation | false;
+  readonly rounds: number | 'auto';
   readonly protect: readonly string[];
   readonly multipleOf: number | 'auto';
 }

@@ -73,16 +73,19 @@ const options = Type.Object(
       default: 'greedy',
       description: 'Which channels go, given what they are worth and what they cost.',
     }),
-    compensate: Type.Union([Type.Literal('patches'), Type.Literal(false)], {
-      default: 'patches',
+    compensate: Type.Union(
+      [Type.Literal('patches'), Type.Literal('channels'), Type.Literal(false)],
+      {
+        default: 'patches',
+        description:
+          'How the layers that are left are rebuilt to give what the input model’s gave. patches: least squares over patches of ' +
+          'the calibration images; channels: removed channels as combinations of kept ones, for very large models; false: not at all.',
+      },
+    ),
+    rounds: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 20 })], {
+      default: 'auto',
       description:
-        'Whether the layers that are left are rebuilt by least squares to give what the original’s gave. Needs images, no labels.',
-    }),
-    rounds: Type.Integer({
-      default: 1,
-      minimum: 1,
-      maximum: 20,
-      description: 'Cuts, with fresh scores before each.',
+        'Cuts, with fresh scores before each. auto: as many as take 8 % of the cost each, at most 6; 1 with finetune, and for scores without gradients.',
     }),
     protect: Type.Array(Type.String({ minLength: 1 }), {
       default: [],
@@ -112,7 +115,7 @@ const options = Type.Object(
 
 export const prune = defineStage({
   name: 'prune',
-  version: 1,
+  version: 2,
   summary: 'Remove the least important channels, and rebuild what is left.',
   options,
   needsImages: {},
@@ -127,7 +130,6 @@ export const prune = defineStage({
       {
         ...rest,
         normalization: normalize,
-        compensate: chosen.compensate !== false,
         target: targetOf(target),
       },
       {
