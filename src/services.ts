@@ -21,11 +21,11 @@ import { Purges } from './records/purges.ts';
 import { connectRedis } from './records/redis.ts';
 import { Workers } from './records/workers.ts';
 import type { Collaborators } from './routes/collaborators.ts';
+import { sealFor } from './secrets/seal.ts';
 import { openStore } from './storage/registry.ts';
 import { Uploads } from './storage/uploads.ts';
 import { purgeEnded, upkeep } from './upkeep.ts';
 import { ownVersion } from './version.ts';
-import { sealFor } from './webhooks/seal.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
 
 const UPKEEP_MS = 30_000;

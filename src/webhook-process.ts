@@ -6,7 +6,7 @@ import type { Config } from './config.ts';
 import { Jobs } from './records/jobs.ts';
 import { connectRedis } from './records/redis.ts';
 import { told } from './services.ts';
-import { sealFor } from './webhooks/seal.ts';
+import { sealFor } from './secrets/seal.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
 
 /** While Redis is away it waits and says so. @returns how to stop: messages under way end, the others wait */

@@ -23,12 +23,24 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/records': ['src/contract'],
   'src/storage': ['src/contract'],
   'src/queue': ['src/contract', 'src/records', 'src/storage'],
-  'src/webhooks': ['src/contract', 'src/records', 'src/queue'],
+  'src/egress': ['src/contract'],
+  'src/secrets': [],
+  'src/webhooks': [...['src/contract', 'src/records', 'src/queue', 'src/egress', 'src/secrets']],
   'src/inspection': ['src/contract'],
+  'src/intake': ['src/contract', 'src/records', 'src/storage', 'src/inspection'],
+  'src/resumable': [
+    ...['src/contract', 'src/records', 'src/storage', 'src/inspection', 'src/intake'],
+    'src/queue',
+  ],
+  'src/imports': [
+    ...['src/contract', 'src/records', 'src/storage', 'src/inspection', 'src/intake'],
+    ...['src/queue', 'src/egress', 'src/secrets'],
+  ],
   'src/plugins': ['src/contract', 'src/records'],
   'src/routes': [
     ...['src/contract', 'src/config.ts', 'src/records', 'src/storage', 'src/queue'],
-    ...['src/webhooks', 'src/inspection', 'src/plugins'],
+    ...['src/webhooks', 'src/inspection', 'src/intake', 'src/resumable', 'src/imports'],
+    'src/plugins',
   ],
   src: [],
 
@@ -75,6 +87,8 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   bullmq: ['src/queue', 'src/webhooks', 'workers'],
   ioredis: ['src/records', 'src/queue', 'src/webhooks'],
   '@aws-sdk/client-s3': ['src/storage'],
+  '@aws-sdk/s3-request-presigner': ['src/storage'],
+  '@tus/server': ['src/resumable'],
   '@bufbuild/protobuf': ['workers/onnx'],
 };
 

@@ -6,6 +6,7 @@ import { JOB_ERRORS } from './errors/job.ts';
 import { MODEL_ERRORS } from './errors/model.ts';
 import { REQUEST_ERRORS } from './errors/request.ts';
 import { RUN_ERRORS } from './errors/run.ts';
+import { TRANSFER_ERRORS } from './errors/transfer.ts';
 import { WEBHOOK_ERRORS } from './errors/webhook.ts';
 
 /**
@@ -17,6 +18,7 @@ export const ERRORS = {
   ...DATA_ERRORS,
   ...JOB_ERRORS,
   ...RUN_ERRORS,
+  ...TRANSFER_ERRORS,
   ...WEBHOOK_ERRORS,
   ...REQUEST_ERRORS,
 } as const satisfies Record<string, ErrorEntry>;

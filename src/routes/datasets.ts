@@ -4,12 +4,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 
 import { ServiceError } from '../contract/errors.ts';
+import { takeDataset } from '../intake/take.ts';
 import { installMultipart, installUploads } from '../plugins/bodies.ts';
 import { CURSOR_PATTERN } from '../records/catalog.ts';
 import type { DatasetRecord } from '../records/datasets.ts';
 import { clientGone } from './client-gone.ts';
 import type { Collaborators } from './collaborators.ts';
-import { takeDataset } from './intake.ts';
 import { receiveFile } from './receive.ts';
 import {
   bytes,

@@ -4,10 +4,11 @@ import type { FastifyRequest } from 'fastify';
 
 import { isTooDeep } from '../contract/depth.ts';
 import { ServiceError } from '../contract/errors.ts';
+import type { Received } from '../intake/take.ts';
 import { TOO_DEEP } from '../plugins/bodies.ts';
 import { JSON_BODY_LIMIT } from '../plugins/framework-errors.ts';
 import type { Collaborators } from './collaborators.ts';
-import { type Received, receivePart, refuseTooLong, unknownPart } from './receive.ts';
+import { receivePart, refuseTooLong, unknownPart } from './receive.ts';
 
 export interface ReceivedFiles {
   model?: Received;

@@ -6,13 +6,8 @@ import type { FastifyRequest } from 'fastify';
 
 import { parseReprDigest } from '../contract/digest.ts';
 import { ServiceError } from '../contract/errors.ts';
-import type { Upload, Uploads } from '../storage/uploads.ts';
-
-export interface Received {
-  readonly upload: Upload;
-  /** File name as its owner gave it. */
-  readonly name: string | null;
-}
+import type { Received } from '../intake/take.ts';
+import type { Uploads } from '../storage/uploads.ts';
 
 /** Boundaries and headers of parts, generously. */
 const MULTIPART_OVERHEAD = 64 * 1024;

@@ -6,11 +6,12 @@ import { newJobId } from '../contract/ids.ts';
 import { type JobSpec, WEBHOOK_DEFAULTS } from '../contract/job.ts';
 import { checkImages, planJob } from '../contract/plan.ts';
 import type { Preprocess } from '../contract/preprocess.ts';
+import { takeDataset, takeModel } from '../intake/take.ts';
 import type { DatasetRecord } from '../records/datasets.ts';
 import type { JobRecord, NewJob } from '../records/job-record.ts';
 import type { ModelRecord } from '../records/models.ts';
 import type { Collaborators } from './collaborators.ts';
-import { findModel, takeDataset, takeModel } from './intake.ts';
+import { findModel } from './find-model.ts';
 import { discardAll, type ReceivedFiles } from './receive-job.ts';
 
 /** A job that can be queued. */

@@ -8,7 +8,7 @@ import type { NewSecret } from '../contract/webhook.ts';
 import type { EndpointRecord } from '../records/endpoints.ts';
 import type { JobRecord } from '../records/job-record.ts';
 import type { Jobs } from '../records/jobs.ts';
-import type { Seal } from './seal.ts';
+import type { Seal } from '../secrets/seal.ts';
 
 const SECRET_BYTES = 32;
 

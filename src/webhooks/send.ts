@@ -3,7 +3,7 @@
 import { Webhook } from 'standardwebhooks';
 import { Agent, request } from 'undici';
 
-import { checkUrl, guardedLookup, type Lookup } from './addresses.ts';
+import { checkUrl, guardedLookup, type Lookup } from '../egress/addresses.ts';
 
 export interface Outgoing {
   readonly id: string;

@@ -13,6 +13,7 @@ import {
   TEST_EVENT,
   type WebhookChange,
 } from '../contract/webhook.ts';
+import { checkTarget } from '../egress/addresses.ts';
 import {
   Deliveries,
   type DeliveryPage,
@@ -22,9 +23,8 @@ import {
 import { type EndpointRecord, Endpoints, MOST_ENDPOINTS } from '../records/endpoints.ts';
 import type { Jobs } from '../records/jobs.ts';
 import type { WebhookMessage } from '../records/webhook-message.ts';
-import { checkTarget } from './addresses.ts';
+import type { Seal } from '../secrets/seal.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
-import type { Seal } from './seal.ts';
 import { SigningSecrets } from './secrets.ts';
 import { Sender } from './send.ts';
 

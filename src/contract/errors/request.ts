@@ -198,4 +198,10 @@ export const REQUEST_ERRORS = {
     message: (p: { digest: string }) =>
       `The stored file ${p.digest} is missing from the storage of this server.`,
   },
+  STORED_FILE_CORRUPT: {
+    status: 500,
+    retry: false,
+    message: (p: { digest: string }) =>
+      `The stored file ${p.digest} is damaged: its bytes no longer have this digest. It was put aside; uploading the same file again mends it.`,
+  },
 } as const satisfies Record<string, ErrorEntry>;

@@ -12,8 +12,8 @@ import { newJobId } from '../../../src/contract/ids.ts';
 import type { JobRecord, WebhookEvent } from '../../../src/records/job-record.ts';
 import { Jobs } from '../../../src/records/jobs.ts';
 import { connectRedis } from '../../../src/records/redis.ts';
+import { Seal, sealFor } from '../../../src/secrets/seal.ts';
 import { RETRY_AFTER, retryDelay } from '../../../src/webhooks/schedule.ts';
-import { Seal, sealFor } from '../../../src/webhooks/seal.ts';
 import { Webhooks } from '../../../src/webhooks/webhooks.ts';
 import { type TestRedis, testRedis } from '../../helpers/redis.ts';
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { checkTarget, guardedLookup, type Resolver } from '../../../src/webhooks/addresses.ts';
+import { checkTarget, guardedLookup, type Resolver } from '../../../src/egress/addresses.ts';
 import { Sender } from '../../../src/webhooks/send.ts';
 
 const PUBLIC = { address: '93.184.216.34', family: 4 };

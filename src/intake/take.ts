@@ -1,10 +1,16 @@
-/** @file From a received file to a model or data set of the tenant: inspected, stored, recorded. */
+/** @file From a file of this machine to a model or data set of the tenant: inspected, stored, recorded. */
 
-import type { DatasetRecord } from '../records/datasets.ts';
-import type { JobRecord } from '../records/job-record.ts';
-import type { ModelRecord } from '../records/models.ts';
-import type { Collaborators } from './collaborators.ts';
-import type { Received } from './receive.ts';
+import type { Inspector } from '../inspection/inspector.ts';
+import type { DatasetRecord, Datasets } from '../records/datasets.ts';
+import type { ModelRecord, Models } from '../records/models.ts';
+import type { ArtifactStore } from '../storage/artifact-store.ts';
+import type { Upload } from '../storage/uploads.ts';
+
+export interface Received {
+  readonly upload: Upload;
+  /** File name as its owner gave it. */
+  readonly name: string | null;
+}
 
 export interface Taken<Entry> {
   readonly record: Entry;
@@ -12,11 +18,16 @@ export interface Taken<Entry> {
   readonly created: boolean;
 }
 
-type Needs = Pick<Collaborators, 'models' | 'datasets' | 'store' | 'inspector' | 'service'>;
+export interface IntakeNeeds {
+  readonly models: Models;
+  readonly datasets: Datasets;
+  readonly store: ArtifactStore;
+  readonly inspector: Inspector;
+}
 
 /** Inspected only where its bytes are new to the tenant. */
 export async function takeModel(
-  needs: Needs,
+  needs: IntakeNeeds,
   tenant: string,
   { upload, name }: Received,
   signal: AbortSignal,
@@ -36,7 +47,7 @@ export async function takeModel(
 
 /** Known by the digest of its manifest, so every archive is looked into. */
 export async function takeDataset(
-  needs: Needs,
+  needs: IntakeNeeds,
   tenant: string,
   { upload, name }: Received,
   signal: AbortSignal,
@@ -71,41 +82,3 @@ async function added<Entry extends { readonly id: string }>(
   const record = created ? entry : ((await catalog.get(tenant, entry.id)) ?? entry);
   return { record, created };
 }
-
-/**
- * A model of the tenant by its digest: an uploaded one, or one that a job of the tenant has made, which then becomes
- * a model of its own.
- */
-export async function findModel(
-  needs: Needs & Pick<Collaborators, 'uploads'>,
-  tenant: string,
-  id: string,
-  signal: AbortSignal,
-): Promise<ModelRecord | undefined> {
-  const known = await needs.models.get(tenant, id);
-  if (known) return known;
-  const made = await madeByJob(needs, tenant, id);
-  if (!made) return undefined;
-  const upload = await needs.uploads.receive(await needs.store.getStream(id), {});
-  return (await takeModel(needs, tenant, { upload, name: made }, signal)).record;
-}
-
-/** @returns a name for the model */
-async function madeByJob(
-  { service }: Needs,
-  tenant: string,
-  id: string,
-): Promise<string | undefined> {
-  for (let cursor: string | undefined; ; ) {
-    const found = await service.jobs.list(tenant, { limit: 200, ...(cursor && { cursor }) });
-    for (const job of found.items) {
-      const artifact = modelArtifact(job, id);
-      if (artifact) return `${job.id}-${artifact.name.replaceAll('/', '-')}`;
-    }
-    if (found.nextCursor === null) return undefined;
-    cursor = found.nextCursor;
-  }
-}
-
-const modelArtifact = ({ artifacts }: JobRecord, digest: string) =>
-  artifacts.find((a) => a.digest === digest && a.name.endsWith('.onnx'));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { checkTarget, checkUrl, guardedLookup } from '../../../src/webhooks/addresses.ts';
+import { checkTarget, checkUrl, guardedLookup } from '../../../src/egress/addresses.ts';
 
 const REFUSED = {
   loopback: 'http://127.0.0.1/hook',

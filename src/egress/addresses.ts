@@ -1,4 +1,4 @@
-/** @file Where webhooks may go: checked when a webhook is registered, and again at every connection. */
+/** @file Where this server may go for strangers (webhooks, imports): checked when it is told, and again at every connection. */
 
 import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import { promisify } from 'node:util';
@@ -49,13 +49,21 @@ function carried(ip: ipaddr.IPv6): string | undefined {
   return bytes.slice(found[2], found[2] + 4).join('.');
 }
 
+/** The error that tells of a refused address: by what was going to go there. */
+type Refusal = 'WEBHOOK_TARGET_REFUSED' | 'IMPORT_SOURCE_REFUSED';
+
 /**
  * What can be said of an address without asking anybody. The URL parser has already turned every spelling of an IPv4
  * address (0x7f000001, 127.1, 017700000001) into four decimal numbers.
  *
- * @throws WEBHOOK_TARGET_REFUSED
+ * @throws WEBHOOK_TARGET_REFUSED · IMPORT_SOURCE_REFUSED
  */
-export function checkUrl(text: string, allowPrivate: boolean): URL {
+export function checkUrl(
+  text: string,
+  allowPrivate: boolean,
+  code: Refusal = 'WEBHOOK_TARGET_REFUSED',
+): URL {
+  const refused = (url: string, why: string) => refusal(code, url, why);
   const url = URL.parse(text);
   if (!url) throw refused(text, 'it is no URL');
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
@@ -70,18 +78,22 @@ export function checkUrl(text: string, allowPrivate: boolean): URL {
 }
 
 /**
- * Check a webhook's address as it is registered: its form, and where its name leads now. A name that cannot be
- * resolved now, within three seconds, is accepted: it is asked for again at each delivery.
+ * Check an address as it is registered: its form, and where its name leads now. A name that cannot be resolved now,
+ * within three seconds, is accepted: it is asked for again at each connection.
  *
- * @throws WEBHOOK_TARGET_REFUSED
+ * @throws WEBHOOK_TARGET_REFUSED · IMPORT_SOURCE_REFUSED
  */
-export async function checkTarget(text: string, allowPrivate: boolean): Promise<void> {
-  const url = checkUrl(text, allowPrivate);
+export async function checkTarget(
+  text: string,
+  allowPrivate: boolean,
+  code: Refusal = 'WEBHOOK_TARGET_REFUSED',
+): Promise<void> {
+  const url = checkUrl(text, allowPrivate, code);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const found = await Promise.race([resolve(host, { all: true }).catch(() => []), soon()]);
   for (const { address } of found) {
     const why = refusedAddress(address, allowPrivate);
-    if (why) throw refused(text, `'${host}' leads to an address that is refused: ${why}`);
+    if (why) throw refusal(code, text, `'${host}' leads to an address that is refused: ${why}`);
   }
 }
 
@@ -124,12 +136,12 @@ export function guardedLookup(allowPrivate: boolean, resolver: Resolver = dnsLoo
   };
 }
 
-function refused(url: string, why: string): ServiceError {
-  return new ServiceError('WEBHOOK_TARGET_REFUSED', { url: withoutSecrets(url), why });
+function refusal(code: Refusal, url: string, why: string): ServiceError {
+  return new ServiceError(code, { url: withoutSecrets(url), why });
 }
 
 /** Without user info and query: both may hold secrets. */
-function withoutSecrets(text: string): string {
+export function withoutSecrets(text: string): string {
   const url = URL.parse(text);
   return url ? `${url.protocol}//${url.host}${url.pathname}` : text.slice(0, 100);
 }
