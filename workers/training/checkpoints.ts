@@ -14,6 +14,8 @@ export interface RunState {
   readonly seconds: number;
   /** Name of a state input → its numbers. */
   readonly tensors: Readonly<Record<string, Float32Array>>;
+  /** Weights of the losses, as their state machine has them; undefined: there is none. */
+  readonly weights: unknown;
   readonly bestTensors: Readonly<Record<string, Float32Array>> | undefined;
 }
 

@@ -4,22 +4,22 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { shapeOf, sizeOf } from '../onnx/static-shapes.ts';
 import { floatsOf } from '../onnx/values.ts';
-import type { Parameter } from './parameters.ts';
+import type { TrainedTensor } from './parameters.ts';
 
 export interface Group {
   readonly name: string;
-  readonly parameters: readonly Parameter[];
+  readonly parameters: readonly TrainedTensor[];
   readonly size: number;
   readonly decay: number;
 }
 
 /** Weights that are decayed, and biases and norms that are not; a group without any is left out. */
-export function groupsOf(parameters: readonly Parameter[], decay: number): Group[] {
-  const make = (name: string, mine: readonly Parameter[], strength: number): Group[] =>
+export function groupsOf(parameters: readonly TrainedTensor[], decay: number): Group[] {
+  const make = (name: string, mine: readonly TrainedTensor[], strength: number): Group[] =>
     mine.length === 0
       ? []
       : [{ name, parameters: mine, size: sum(mine.map((p) => p.initial.size)), decay: strength }];
-  const isWeight = ({ role }: Parameter) => role === 'weight';
+  const isWeight = ({ role }: TrainedTensor) => role === 'weight';
   return [
     ...make('decayed', parameters.filter(isWeight), decay),
     ...make(
@@ -65,7 +65,11 @@ export function unpack(g: GraphBuilder, { parameters }: Group, flat: Value): voi
   graph.nodes.push(...forward);
 }
 
-function split(g: GraphBuilder, parameters: readonly Parameter[], flat: Value): readonly Value[] {
+function split(
+  g: GraphBuilder,
+  parameters: readonly TrainedTensor[],
+  flat: Value,
+): readonly Value[] {
   if (parameters.length === 1) return [flat];
   const sizes = parameters.map((p) => sizeOf(shapeOf(p.value)));
   const shapes = sizes.map((s) => [s]);

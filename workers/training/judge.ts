@@ -10,13 +10,18 @@ import type { Evaluation, TaskBinding } from '../tasks/task.ts';
 /** Images that one judgement looks at, at most. */
 const MOST_IMAGES = 500;
 
+/** Those of the tune images that are looked at. */
+export const judgedOf = (tune: readonly Sample[]): readonly Sample[] => tune.slice(0, MOST_IMAGES);
+
 export interface JudgeOptions {
   readonly threads: number;
   readonly provider: string;
   readonly signal: AbortSignal;
+  /** What agreement is measured against, of the judged images; default: the first model judged. */
+  readonly reference?: Evaluation | undefined;
 }
 
-/** The task's headline metric where the images are labelled, else agreement with the model as it came. */
+/** The task's headline metric where the images are labelled, else agreement: with the reference, or the model as it came. */
 export class Judge {
   readonly samples: readonly Sample[];
   readonly #binding: TaskBinding;
@@ -24,9 +29,10 @@ export class Judge {
   #reference: Evaluation | undefined;
 
   constructor(samples: readonly Sample[], binding: TaskBinding, options: JudgeOptions) {
-    this.samples = samples.slice(0, MOST_IMAGES);
+    this.samples = judgedOf(samples);
     this.#binding = binding;
     this.#options = options;
+    this.#reference = options.reference;
   }
 
   /** What `judge` returns is called. */
@@ -34,7 +40,7 @@ export class Judge {
     return this.#labelled ? this.#binding.headline : 'agreement';
   }
 
-  /** @returns 0…1, more is better. The first model judged is the reference of agreement. */
+  /** @returns 0…1, more is better */
   async judge(model: Model): Promise<number> {
     const found = await evaluate(model, this.#binding, this.samples, this.#options);
     if (this.#labelled) return found.metrics[this.#binding.headline] ?? 0;

@@ -6,14 +6,18 @@ import type { Tensor } from '../onnx/tensor.ts';
 import { isTrained, weightIndex } from '../onnx/trained.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 
-export interface Parameter {
+/** A tensor that updates change. */
+export interface TrainedTensor {
   readonly value: Value;
-  /** What the model came with. */
+  /** What it starts as. */
   readonly initial: Tensor;
-  /** Node that it belongs to. */
-  readonly node: Node;
   /** Biases and norms are not decayed: pulling them to zero only hurts (He 2019, Bag of Tricks). */
   readonly role: 'weight' | 'bias' | 'norm';
+}
+
+export interface Parameter extends TrainedTensor {
+  /** Node that it belongs to. */
+  readonly node: Node;
 }
 
 /** Trainable vectors of norms (never their statistics) and slopes. */

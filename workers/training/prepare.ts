@@ -6,6 +6,7 @@ import type { Model } from '../onnx/graph.ts';
 import { isLabelled } from '../tasks/labelled.ts';
 import type { TaskBinding } from '../tasks/task.ts';
 import { batched } from './batched.ts';
+import type { BoundCompanion, Companion } from './companion.ts';
 import { type ChosenLoss, chooseLoss } from './losses/registry.ts';
 import { OPTIMIZERS } from './optimizers/registry.ts';
 import { findParameters, type Parameter } from './parameters.ts';
@@ -17,7 +18,9 @@ import { Trainer } from './trainer.ts';
 
 export interface Prepared {
   readonly trainer: Trainer;
-  readonly loss: ChosenLoss;
+  /** Undefined: the companion's loss alone is trained. */
+  readonly loss: ChosenLoss | undefined;
+  readonly companion: BoundCompanion | undefined;
   /** Labels images where the loss needs no labels of the data set. */
   readonly reference: Reference | undefined;
   /** Images of one run, and runs of one step. */
@@ -34,6 +37,7 @@ interface PrepareContext {
   readonly fit: readonly Sample[];
   readonly threads: number;
   readonly provider: string;
+  readonly companion?: Companion | undefined;
   info(message: string): void;
 }
 
@@ -41,25 +45,30 @@ interface PrepareContext {
 export async function prepare(
   model: Model,
   settings: TrainSettings,
-  { binding, fit, threads, provider, info }: PrepareContext,
+  { binding, fit, threads, provider, companion, info }: PrepareContext,
 ): Promise<Prepared> {
   const misfit = inputMisfit(model.graph, binding);
   if (misfit !== undefined) throw new ServiceError('MODEL_NOT_TRAINABLE', { why: misfit });
   const image = binding.input!.name;
   const { model: forward, batch, accumulate, note } = await batched(model, binding, settings.batch);
   if (note) info(note);
-  const loss = chooseLoss(settings.loss, forward.graph, binding, {
+  const chosen = chooseLoss(settings.loss, forward.graph, binding, {
     labelSmoothing: settings.labelSmoothing,
     labelled: isLabelled(binding.task, fit),
   });
+  // What holds the outputs where they are would only hinder a teacher.
+  const own = companion && settings.loss === 'auto' && chosen.loss.labels === 'tensors';
+  const loss = own ? undefined : chosen;
   const runtime = { threads, provider };
   const { parameters, frozen } = chosenParameters(forward, settings);
+  const bound = await companion?.bind(forward, loss?.bound, batch);
   const reference =
-    loss.loss.labels === 'tensors'
+    loss?.loss.labels === 'tensors'
       ? await Reference.open(forward, loss.bound.reads, image, runtime)
       : undefined;
   const optimizer = OPTIMIZERS[settings.optimizer];
-  const graph = buildTrainGraph(forward, parameters, loss.bound, batch, {
+  const all = [...parameters, ...(bound?.parameters ?? [])];
+  const graph = buildTrainGraph(forward, all, bound?.loss ?? chosen.bound, batch, {
     optimizer,
     optimizerOptions: OPTIMIZER_OPTIONS,
     decay: decayOf(settings),
@@ -76,6 +85,7 @@ export async function prepare(
   return {
     trainer,
     loss,
+    companion: bound,
     reference,
     batch,
     accumulate,
@@ -84,6 +94,7 @@ export async function prepare(
     async release() {
       await trainer.release();
       await reference?.release();
+      await bound?.release();
     },
   };
 }

@@ -3,7 +3,8 @@
 import { setImmediate } from 'node:timers/promises';
 
 import type { Model } from '../onnx/graph.ts';
-import { type BatchStream, openBatches, type TrainBatch } from './batches/open.ts';
+import { MixedStream, unlabelledAmong } from './batches/mixed.ts';
+import { openBatches } from './batches/open.ts';
 import { Checkpoints, type RunState } from './checkpoints.ts';
 import { emaTenth } from './ema.ts';
 import { Guard } from './guard.ts';
@@ -13,6 +14,7 @@ import { SCHEDULES, warmUp } from './schedules.ts';
 import { rateOf, type TrainSettings } from './settings.ts';
 import type { CurvePoint, TrainContext, Trained } from './train.ts';
 import type { Snapshot, StepResult } from './trainer.ts';
+import { type FedBatch, Weighing } from './weighing.ts';
 
 /** Judgements of a run, at most. */
 const MOST_JUDGEMENTS = 40;
@@ -21,6 +23,8 @@ const TIMED_STEPS = 4;
 /** Judging an image costs about this share of training on one; judging may take a fifth of the time. */
 const JUDGE_COST = 0.5;
 const JUDGE_SHARE = 0.2;
+/** Judgements in a row that must reach what is enough: one may be luck. */
+const ENOUGH = 2;
 
 export class Run {
   readonly #model: Model;
@@ -30,11 +34,14 @@ export class Run {
   readonly #judge: Judge;
   readonly #guard: Guard;
   readonly #checkpoints: Checkpoints | undefined;
+  readonly #weighing: Weighing;
   readonly #rate: number;
   readonly #curve: CurvePoint[] = [];
   #best: { metric: number; step: number; snapshot: Snapshot };
   #before = 0;
   #sinceBest = 0;
+  /** Judgements in a row that reached what is enough. */
+  #enough = 0;
   /** Rate of the newest step. */
   #lr = 0;
   #started = performance.now();
@@ -51,6 +58,7 @@ export class Run {
     this.#judge = new Judge(ctx.tune, ctx.binding, ctx);
     this.#guard = new Guard(prepared.trainer, (message) => ctx.warn(message));
     this.#checkpoints = ctx.kept === undefined ? undefined : new Checkpoints(ctx.kept);
+    this.#weighing = new Weighing(prepared.companion, prepared.trainer);
     this.#rate = rateOf(settings, ctx.binding.classes?.length ?? 0);
     this.#best = { metric: 0, step: 0, snapshot: prepared.trainer.snapshot() };
   }
@@ -62,7 +70,9 @@ export class Run {
     this.#before = await this.#judge.judge(this.#model);
     const judging = secondsSince(from);
     this.#best = { ...this.#best, metric: this.#before };
-    const perEpoch = Math.ceil(this.#ctx.fit.length / this.#settings.batch);
+    this.#weighing.judged(this.#before);
+    const images = this.#ctx.fit.length + this.#unlabelled.length;
+    const perEpoch = Math.ceil(images / this.#settings.batch);
     const total = await this.#totalSteps(perEpoch, judging);
     await this.#resume();
     const every = this.#judgeEvery(perEpoch, total);
@@ -84,7 +94,7 @@ export class Run {
     return this.#trained(perEpoch, ended && this.#shareDone(trainer.step, total) < 1, stream);
   }
 
-  async #step(stream: BatchStream, total: number): Promise<void> {
+  async #step(stream: MixedStream, total: number): Promise<void> {
     const { trainer } = this.#prepared;
     const { signal, metric, progress } = this.#ctx;
     const before = trainer.snapshot();
@@ -92,11 +102,16 @@ export class Run {
     const lr = this.#lrAt(step, total);
     this.#lr = lr;
     const from = performance.now();
-    const result = await trainer.train(await this.#batches(stream), lr, emaTenth(step));
+    const batches = await this.#weighing.weighed(await this.#batches(stream));
+    const shown = this.#weighing.shown();
+    const result = await trainer.train(batches, lr, emaTenth(step));
     this.#stepSeconds += secondsSince(from);
     signal.throwIfAborted();
     const accepted = this.#guard.accept(before, result);
-    if (accepted) this.#count(result);
+    if (accepted) {
+      this.#weighing.stepped(result, this.#shareDone(step, total));
+      this.#count({ loss: result.loss, ...result.parts, ...shown });
+    }
     metric({
       at: 'train',
       step,
@@ -104,6 +119,7 @@ export class Run {
       gradientNorm: finite(result.norm),
       lr,
       ...Object.fromEntries(Object.entries(result.parts).map(([k, v]) => [k, finite(v)])),
+      ...shown,
       ...(!accepted && { rolledBack: true }),
     });
     progress(0.98 * this.#shareDone(step, total), 'training');
@@ -111,10 +127,10 @@ export class Run {
   }
 
   /** What one update takes. The stream writes into a batch's memory again: several are copied. */
-  async #batches(stream: BatchStream): Promise<TrainBatch[]> {
+  async #batches(stream: MixedStream): Promise<FedBatch[]> {
     const { accumulate } = this.#prepared;
     if (accumulate === 1) return [await this.#label(await stream.next())];
-    const batches: TrainBatch[] = [];
+    const batches: FedBatch[] = [];
     for (let i = 0; i < accumulate; i++) {
       const batch = await this.#label(await stream.next());
       batches.push({ ...batch, images: batch.images.slice() });
@@ -122,9 +138,10 @@ export class Run {
     return batches;
   }
 
-  async #label(batch: TrainBatch): Promise<TrainBatch> {
+  async #label(batch: Awaited<ReturnType<MixedStream['next']>>): Promise<FedBatch> {
     const { reference } = this.#prepared;
-    return reference ? { ...batch, labels: await reference.label(batch) } : batch;
+    const labelled = reference ? { ...batch, labels: await reference.label(batch) } : batch;
+    return this.#weighing.told(labelled);
   }
 
   #lrAt(step: number, total: number): number {
@@ -145,13 +162,13 @@ export class Run {
     return Math.min(1, Math.max(steps / total, ofTime));
   }
 
-  #count({ loss, parts }: StepResult): void {
+  #count(numbers: Readonly<Record<string, number>>): void {
     this.#counted++;
-    for (const [name, x] of [['loss', loss] as const, ...Object.entries(parts)])
+    for (const [name, x] of Object.entries(numbers))
       this.#sums.set(name, (this.#sums.get(name) ?? 0) + x);
   }
 
-  /** @returns whether patience is at its end */
+  /** @returns whether patience is at its end, or what was reached is enough */
   async #judgement(perEpoch: number): Promise<boolean> {
     const { trainer } = this.#prepared;
     const { patience } = this.#settings;
@@ -168,6 +185,7 @@ export class Run {
       tune,
       seconds: round(this.#seconds()),
       ...Object.fromEntries(means),
+      ...this.#weighing.judged(tune),
     };
     this.#curve.push(point);
     const { loss: _, lr: __, ...shown } = point;
@@ -176,7 +194,9 @@ export class Run {
       this.#best = { metric: tune, step: trainer.step, snapshot: trainer.snapshot() };
       this.#sinceBest = 0;
     } else this.#sinceBest++;
-    return patience > 0 && this.#sinceBest >= patience;
+    this.#enough =
+      tune >= (this.#settings.enough ?? Number.POSITIVE_INFINITY) ? this.#enough + 1 : 0;
+    return (patience > 0 && this.#sinceBest >= patience) || this.#enough >= ENOUGH;
   }
 
   #seconds(): number {
@@ -205,29 +225,48 @@ export class Run {
   async #timeOfStep(): Promise<number> {
     const { trainer } = this.#prepared;
     const start = trainer.snapshot();
+    const weights = this.#weighing.state();
     const stream = await this.#open(TIMED_STEPS * 2, 0);
     const times: number[] = [];
     try {
       for (let i = 0; i < TIMED_STEPS; i++) {
         const batches = await this.#batches(stream);
         const from = performance.now();
-        await trainer.train(batches, 0, 1);
+        await trainer.train(await this.#weighing.weighed(batches), 0, 1);
         times.push(secondsSince(from));
         this.#ctx.signal.throwIfAborted();
       }
     } finally {
       await stream.close();
       trainer.restore(start);
+      this.#weighing.restore(weights);
     }
     return Math.min(...times.slice(1));
   }
 
-  #open(total: number, start: number): Promise<BatchStream> {
+  /** Images that the companion alone says something of. */
+  get #unlabelled() {
+    return (this.#prepared.companion && this.#ctx.unlabelled) ?? [];
+  }
+
+  async #open(total: number, start: number): Promise<MixedStream> {
     const { binding, fit, seed, signal } = this.#ctx;
     const { batch, accumulate } = this.#prepared;
     const { augment } = this.#settings;
-    const totalSteps = total * accumulate;
-    return openBatches({ samples: fit, binding, batch, seed, augment, totalSteps, start, signal });
+    const unlabelled = this.#unlabelled;
+    const share = unlabelled.length / (fit.length + unlabelled.length);
+    const without = unlabelledAmong(start, share);
+    const common = { binding, batch, seed, augment, signal };
+    const open = (samples: typeof fit, part: number, from: number) =>
+      openBatches({
+        ...common,
+        samples,
+        totalSteps: Math.ceil(total * accumulate * part),
+        start: from,
+      });
+    const labelled = await open(fit, 1 - share, start - without);
+    const rest = unlabelled.length > 0 ? await open(unlabelled, share, without) : undefined;
+    return new MixedStream(labelled, rest, share, start);
   }
 
   async #resume(): Promise<void> {
@@ -240,6 +279,7 @@ export class Run {
     this.#guard.scale = state.rateScale;
     this.#sinceBest = state.sinceBest;
     this.#earlier = state.seconds;
+    this.#weighing.restore(state.weights);
     this.#curve.push(...(state.curve as readonly CurvePoint[]));
     if (state.bestTensors)
       this.#best = {
@@ -262,16 +302,17 @@ export class Run {
       sinceBest: this.#sinceBest,
       curve: this.#curve,
       seconds: this.#seconds(),
+      weights: this.#weighing.state(),
       tensors: plain(trainer.snapshot()),
       bestTensors: this.#best.step === 0 ? undefined : plain(this.#best.snapshot),
     });
   }
 
-  #trained(perEpoch: number, endedEarly: boolean, stream: BatchStream): Trained {
+  #trained(perEpoch: number, endedEarly: boolean, stream: MixedStream): Trained {
     const { trainer, loss, parameters, frozen } = this.#prepared;
     const inSteps = this.#stepSeconds - stream.waitedSeconds;
     return {
-      loss: loss.name,
+      loss: loss?.name ?? 'none',
       metric: this.#judge.metric,
       parameters,
       frozen,

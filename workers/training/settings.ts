@@ -35,6 +35,8 @@ export interface TrainSettings {
   readonly batchStatistics: boolean;
   /** Evaluations without a better one after which the run ends; 0: it never ends early. */
   readonly patience: number;
+  /** The judge's metric at which the run may end: nothing is left to win; undefined: it goes on. */
+  readonly enough?: number | undefined;
 }
 
 /** Momentum and betas as every peer has them. */

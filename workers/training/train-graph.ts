@@ -9,8 +9,9 @@ import { type RunningStatistic, useBatchStatistics } from './batch-norm.ts';
 import { type Group, groupsOf, unpack } from './flat-groups.ts';
 import { lossContext } from './losses/context.ts';
 import type { BoundLoss, BuiltLoss } from './losses/loss.ts';
-import type { Parameter } from './parameters.ts';
+import type { TrainedTensor } from './parameters.ts';
 import { SCALARS, type StateTensor, StepPorts } from './step-ports.ts';
+import { threadSoftplus } from './threaded-softplus.ts';
 import { type Flat, type UpdateOptions, update } from './update.ts';
 
 export interface TrainGraphOptions extends UpdateOptions {
@@ -38,7 +39,7 @@ export interface TrainGraph {
  */
 export function buildTrainGraph(
   model: Model,
-  parameters: readonly Parameter[],
+  parameters: readonly TrainedTensor[],
   bound: BoundLoss,
   batch: number,
   options: TrainGraphOptions,
@@ -59,6 +60,7 @@ export function buildTrainGraph(
   for (const statistic of statistics) keepStatistic(ports, statistic);
   if (options.ema && statistics.length > 0) averageStatistics(g, ports, statistics);
   const norm = update(g, ports, flats, options);
+  threadSoftplus(g);
   const parts = Object.entries(loss.parts);
   graph.outputs = [...new Set([loss.total, norm, ...parts.map(([, v]) => v), ...ports.outputs])];
   const names = Object.fromEntries(parts.map(([k, v]) => [k, v.name]));

@@ -2,7 +2,8 @@
 
 import type { Sample } from '../data/dataset.ts';
 import type { Model } from '../onnx/graph.ts';
-import type { TaskBinding } from '../tasks/task.ts';
+import type { Evaluation, TaskBinding } from '../tasks/task.ts';
+import type { Companion } from './companion.ts';
 import { prepare } from './prepare.ts';
 import { Run } from './run.ts';
 import type { TrainSettings } from './settings.ts';
@@ -13,6 +14,12 @@ export interface TrainContext {
   /** Images trained on, and images that decide which weights are best. */
   readonly fit: readonly Sample[];
   readonly tune: readonly Sample[];
+  /** Images without labels that are trained on too: by the companion's loss alone. */
+  readonly unlabelled?: readonly Sample[];
+  /** A second loss beside the task's. */
+  readonly companion?: Companion | undefined;
+  /** What agreement on the tune images is measured against; default: the model as it came. */
+  readonly reference?: Evaluation | undefined;
   readonly seed: number;
   readonly threads: number;
   readonly provider: string;
@@ -39,6 +46,7 @@ export interface CurvePoint {
 }
 
 export interface Trained {
+  /** Name of the task's loss; 'none': the companion's alone. */
   readonly loss: string;
   readonly metric: string;
   readonly parameters: number;

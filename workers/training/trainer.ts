@@ -31,7 +31,11 @@ export interface Snapshot {
   readonly tensors: ReadonlyMap<string, Feed>;
 }
 
-type Images = Pick<TrainBatch, 'images' | 'dims'> & { readonly labels: Labels };
+type Images = Pick<TrainBatch, 'images' | 'dims'> & {
+  readonly labels: Labels;
+  /** What else goes in. */
+  readonly feeds?: Readonly<Record<string, Feed>>;
+};
 
 export class Trainer {
   readonly #session: Session;
@@ -114,8 +118,20 @@ export class Trainer {
     return { ...totals, adopted };
   }
 
-  #images({ images, dims, labels }: Images): Record<string, Feed> {
-    return { [this.#image]: { dims, data: images }, ...this.#graph.loss.feeds(labels) };
+  /** ‖gradient‖ of a run that changes nothing. */
+  async norm(batch: Images): Promise<number> {
+    const { step, tensors } = this.#state;
+    const feeds = {
+      ...this.#images(batch),
+      ...this.#scalars(step + 1, 0, 1, false),
+      ...Object.fromEntries(tensors),
+    };
+    const { norm } = this.#graph.outputs;
+    return Number((await this.#session.run(feeds, [norm]))[norm]!.data[0]);
+  }
+
+  #images({ images, dims, labels, feeds }: Images): Record<string, Feed> {
+    return { [this.#image]: { dims, data: images }, ...this.#graph.loss.feeds(labels), ...feeds };
   }
 
   #scalars(step: number, lr: number, emaKeep: number, apply: boolean): Record<string, Feed> {

@@ -61,7 +61,7 @@ export async function trainOnOneBatch(model: Model, batch: number, threads = 1):
     if (Math.min(...falls) <= 0.9 * before) break;
   }
   await prepared.release();
-  return { loss: prepared.loss.name, before, after: Math.min(...falls) };
+  return { loss: prepared.loss?.name ?? 'none', before, after: Math.min(...falls) };
 }
 
 const RATES = [1e-3, 1e-4, 1e-5];
