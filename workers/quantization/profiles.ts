@@ -24,6 +24,8 @@ export interface Profile {
   readonly also: readonly string[];
   /** Ops whose quantized inputs and output have one scale together. */
   readonly shares: readonly string[];
+  /** What precision `mixed` gives to what 8 bits harm most: 16-bit activations where the target computes with them, else float. */
+  readonly relief: 'float' | '16 bit';
   /** Whether the target adds biases as int32 in the products' scale, or takes them in float. */
   readonly biases: 'int32' | 'float';
 }
@@ -48,6 +50,7 @@ export const PROFILES = {
     readers: 'integer-ops',
     activations: { 8: U8, 16: U16 },
     also: [],
+    relief: 'float',
     shares: [],
     biases: 'int32',
   },
@@ -58,6 +61,7 @@ export const PROFILES = {
     readers: 'all',
     activations: { 8: U8, 16: undefined },
     also: [],
+    relief: 'float',
     shares: [],
     biases: 'float',
   },
@@ -69,6 +73,7 @@ export const PROFILES = {
     readers: 'all',
     activations: { 8: { format: 'int8', symmetric: true }, 16: undefined },
     also: ['Add'],
+    relief: 'float',
     shares: [],
     biases: 'float',
   },
@@ -80,6 +85,7 @@ export const PROFILES = {
     readers: 'all',
     activations: { 8: U8, 16: U16 },
     also: ['Add', 'Mul', 'Concat', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'Resize'],
+    relief: '16 bit',
     shares: ['MaxPool', 'Resize'],
     biases: 'int32',
   },
@@ -91,6 +97,7 @@ export const PROFILES = {
     readers: 'all',
     activations: { 8: S8, 16: { format: 'int16', symmetric: true } },
     also: ['Add', 'Mul', 'Concat', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'Resize'],
+    relief: '16 bit',
     shares: ['Concat', 'MaxPool', 'Resize'],
     biases: 'int32',
   },
@@ -102,6 +109,7 @@ export const PROFILES = {
     readers: 'all',
     activations: { 8: U8, 16: U16 },
     also: [],
+    relief: 'float',
     shares: [],
     biases: 'int32',
   },

@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox';
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { Sample } from '../data/dataset.ts';
 import { drawn } from '../data/splits.ts';
+import { cloneModel } from '../onnx/clone.ts';
 import type { Model } from '../onnx/graph.ts';
 import { normalize } from '../onnx/normalize.ts';
 import { packModel } from '../quantization/blocks/pack-model.ts';
@@ -11,16 +12,20 @@ import { CALIBRATORS } from '../quantization/calibrators/registry.ts';
 import { refuseUnquantizable } from '../quantization/eligibility.ts';
 import { halveModel } from '../quantization/half/halve-model.ts';
 import type { InputDims } from '../quantization/macs-at.ts';
+import { DEFAULT_BUDGET, quantizeMixed } from '../quantization/mixed/quantize-mixed.ts';
 import { PRECISIONS, type Precision, type PrecisionName } from '../quantization/precisions.ts';
 import { PROFILES } from '../quantization/profiles.ts';
 import { quantizeModel } from '../quantization/quantize-model.ts';
+import type { QuantizeOptions } from '../quantization/settings.ts';
 import { activationsFor } from '../quantization/survey.ts';
-import type { RunContext } from '../runtime/context.ts';
+import type { Budget, RunContext } from '../runtime/context.ts';
 import { feedsOf } from '../tasks/feed.ts';
 import { shapeAt } from '../tasks/model-input.ts';
+import { trainingImages } from './finetune.ts';
 import { keysOf, oneOf } from './one-of.ts';
 import { expectSameInterface } from './same-interface.ts';
 import { defineStage } from './stage.ts';
+import { standingOn } from './standing.ts';
 
 /** name: summary; name: summary … */
 const describe = (registry: Readonly<Record<string, { readonly summary: string }>>) =>
@@ -33,9 +38,9 @@ const WEIGHT_ONLY = { 'weights-int8': 8, 'weights-int4': 4 } as const;
 
 const options = Type.Object(
   {
-    precision: oneOf([...keysOf(PRECISIONS), 'fp16', ...keysOf(WEIGHT_ONLY)], {
+    precision: oneOf([...keysOf(PRECISIONS), 'mixed', 'fp16', ...keysOf(WEIGHT_ONLY)], {
       default: 'int8',
-      description: `${describe(PRECISIONS)}; fp16: everything in float16 but what would overflow; weights-int8, weights-int4: MatMul and Gemm weights in blocks of 32 that share a scale, activations in float, without images.`,
+      description: `${describe(PRECISIONS)}; mixed: int8, and what that harms most in 16 bits or in float until accept.maxDrop and accept.minAgreement hold on the tune images (agreement 0.99 where neither is set); fp16: everything in float16 but what would overflow; weights-int8, weights-int4: MatMul and Gemm weights in blocks of 32 that share a scale, activations in float, without images.`,
     }),
     method: oneOf(['ptq'], {
       default: 'ptq',
@@ -84,6 +89,8 @@ export const quantize = defineStage({
     not: { properties: { precision: { enum: keysOf(WEIGHT_ONLY) } }, required: ['precision'] },
   },
 
+  needsBudget: { properties: { precision: { const: 'mixed' } }, required: ['precision'] },
+
   prepare(model, { profile, precision }) {
     if (precision in PRECISIONS) activationsFor(profile, precision as PrecisionName);
     refuseUnquantizable(model);
@@ -96,7 +103,8 @@ export const quantize = defineStage({
       const details = packModel(model, { precision, bits, keepFloat: chosen.keepFloat });
       return { model, details: { ...details } };
     }
-    const samples = calibrationSamples(chosen, ctx);
+    const samples = drawn(calibrationSplit(chosen, ctx), chosen.images, ctx.seed);
+    warnOfFew(samples, chosen, ctx);
     const common = {
       ...chosen,
       inputDims: inputDims(ctx),
@@ -109,9 +117,7 @@ export const quantize = defineStage({
       progress: (done: number, doing: string) => ctx.progress(done, doing),
       images: samples.length,
     };
-    const details = await (precision === 'fp16'
-      ? halveModel(model, common)
-      : quantizeModel(raiseTo(model, PRECISIONS[precision]), { ...common, precision }));
+    const details = await quantized(model, { ...common, precision }, ctx);
     for (const warning of details.warnings) ctx.warn(warning);
     return { model, details: { ...details } };
   },
@@ -122,6 +128,34 @@ export const quantize = defineStage({
 const isWeightOnly = (precision: string): precision is keyof typeof WEIGHT_ONLY =>
   precision in WEIGHT_ONLY;
 
+type Chosen = Static<typeof options>;
+type Common = Omit<QuantizeOptions, 'precision'>;
+
+function quantized(
+  model: Model,
+  { precision, ...common }: Common & Pick<Chosen, 'precision'>,
+  ctx: RunContext,
+) {
+  if (precision === 'fp16') return halveModel(model, common);
+  if (precision !== 'mixed')
+    return quantizeModel(raiseTo(model, PRECISIONS[precision as PrecisionName]), {
+      ...common,
+      precision: precision as PrecisionName,
+    });
+  const { tune } = trainingImages('quantize', ctx);
+  const wide = PROFILES[common.profile].relief === '16 bit';
+  raiseTo(model, PRECISIONS[wide ? 'int16' : 'int8']);
+  return quantizeMixed(model, {
+    ...common,
+    precision: 'int8',
+    budget: isSet(ctx.budget) ? ctx.budget : DEFAULT_BUDGET,
+    judge: standingOn(cloneModel(model), tune, ctx),
+  });
+}
+
+const isSet = (budget: RunContext['budget']): budget is Budget =>
+  budget?.maxDrop !== undefined || budget?.minAgreement !== undefined;
+
 /** Only as far as the precision's types need. */
 function raiseTo(model: Model, { opset, irVersion }: Precision): Model {
   normalize(model, opset);
@@ -129,24 +163,21 @@ function raiseTo(model: Model, { opset, irVersion }: Precision): Model {
   return model;
 }
 
-/** Seeded draw from the train split, in name order. */
-function calibrationSamples(
-  { images }: Static<typeof options>,
-  ctx: RunContext,
-): readonly Sample[] {
+/** Images of the train split; those that decide are kept out where something is decided. */
+function calibrationSplit({ precision }: Chosen, ctx: RunContext): readonly Sample[] {
   const train = ctx.dataset?.splits.train ?? [];
-  if (train.length === 0) {
-    throw new ServiceError('DATASET_REQUIRED', {
-      what: "Stage 'quantize'",
-      why: 'it calibrates on images of the train split, and there are none',
-    });
-  }
-  if (train.length < Math.min(images, 8)) {
+  if (train.length > 0) return precision === 'mixed' ? trainingImages('quantize', ctx).fit : train;
+  throw new ServiceError('DATASET_REQUIRED', {
+    what: "Stage 'quantize'",
+    why: 'it calibrates on images of the train split, and there are none',
+  });
+}
+
+function warnOfFew(samples: readonly Sample[], { images }: Chosen, ctx: RunContext): void {
+  if (samples.length < Math.min(images, 8))
     ctx.warn(
-      `Only ${train.length} calibration image(s): ranges may not hold for others. 32 to 128 are usual.`,
+      `Only ${samples.length} calibration image(s): ranges may not hold for others. 32 to 128 are usual.`,
     );
-  }
-  return drawn(train, images, ctx.seed);
 }
 
 function inputDims({ task: { input } }: RunContext): InputDims {

@@ -29,26 +29,34 @@ export async function quantized(
   const model = cloneModel(float);
   normalize(model, PRECISIONS[options.precision ?? 'int8'].opset);
   const details = await quantizeModel(model, {
+    ...(await int8Options({ images, feeds: (from, to) => each(seen.slice(from, to)) })),
+    ...options,
+  });
+  checkModel(model);
+  const [x, y] = [await first(float, seen[0]!), await first(model, seen[0]!)];
+  return { model, details, db: sqnr(x, y) };
+}
+
+/** Options of int8 for onnxruntime. */
+export async function int8Options(
+  options: Pick<QuantizeOptions, 'feeds' | 'images'> & Partial<QuantizeOptions>,
+): Promise<QuantizeOptions> {
+  return {
     precision: 'int8',
     profile: 'onnxruntime-cpu',
     calibrator: 'auto',
     keepFloat: [],
     reduceRange: false,
-    images,
     inputDims: {},
     rounding: 'nearest',
     seed: 0,
-    feeds: (from, to) => each(seen.slice(from, to)),
     threads: 1,
     provider: 'cpu',
     signal: new AbortController().signal,
     scratch: await testFolder(),
     progress: () => {},
     ...options,
-  });
-  checkModel(model);
-  const [x, y] = [await first(float, seen[0]!), await first(model, seen[0]!)];
-  return { model, details, db: sqnr(x, y) };
+  };
 }
 
 async function* each(feeds: readonly Record<string, Feed>[]) {
