@@ -62,7 +62,7 @@ export async function pruneTo(
   }
   await inferTypes(model);
   return {
-    ...{ model, groups: report, rounds, gradientsFrom: first.gradientsFrom },
+    ...{ model, groups: report, rounds, gradientsFrom: first.gradients?.from ?? null },
     ...sharesAndRefusals(original, model),
     ...(first.curves && { sensitivity: first.curves }),
   };

@@ -1,43 +1,17 @@
-/** @file What removal of its channels does to the loss, group by group: one session, with masks as inputs. */
+/** @file What removal of its channels does to the loss, group by group: curves. */
 
-import { GraphBuilder } from '../onnx/builder.ts';
-import { type Graph, type Model, shapeKnown, Value } from '../onnx/graph.ts';
-import { type Feed, openSession, type Session } from '../runtime/session.ts';
-import { canonical } from '../training/canonical.ts';
+import type { Model } from '../onnx/graph.ts';
 import type { Group } from './coupling/groups.ts';
 import { removalOrder } from './criteria/normalize.ts';
-import { cotangentTargets } from './criteria/sources/cotangents.ts';
-import type { BuiltSource, Calibration, Feeds } from './criteria/sources/source.ts';
 import type { Gradients } from './gradients.ts';
+import { type MaskedLossOptions, maskedLosses } from './masked-loss.ts';
 import type { Curve } from './search/search.ts';
 
 /** Shares of a group's channels that are removed, beside none. */
 const SHARES = [0.25, 0.5, 0.75];
-/** Calibration images that every point is measured on. */
-const IMAGES = 4;
-
-export interface SensitivityOptions {
-  readonly threads: number;
-  readonly provider: string;
-  readonly signal: AbortSignal;
-  progress(done: number): void;
-}
-
-/** Per masked axis of a tensor, what is multiplied on it. */
-interface Mask {
-  readonly input: Value;
-  readonly size: number;
-}
-
-type Masks = ReadonlyMap<string, Mask>;
-type Loss = (feeds: Feeds, image: Calibration, index: number) => Promise<number>;
-
-const keyOf = (name: string, axis: number) => `${axis} ${name}`;
 
 /**
- * Mean loss over the first calibration images with the least important quarter, half and three quarters of one group masked to zero,
- * for every group. The loss is that of the gradients' source; for random cotangents, which have none, Σ (y − y₀)² / Σ y₀² over the
- * outputs of the last trained layers, y₀ those of the whole model.
+ * The loss (`maskedLosses`) with the least important quarter, half and three quarters of one group masked to zero, for every group.
  *
  * @param scores per group, one per channel: the lowest goes first
  * @throws MODEL_CANNOT_RUN
@@ -47,147 +21,22 @@ export async function sensitivityCurves(
   groups: readonly Group[],
   scores: readonly Float64Array[],
   gradients: Gradients,
-  options: SensitivityOptions,
+  options: MaskedLossOptions,
 ): Promise<Curve[]> {
-  const copy = await canonical(model);
-  const measure = buildLoss(copy, gradients);
-  const masks = insertMasks(copy.graph, groups);
-  const session = await openSession(copy, options);
-  try {
-    const sums = await sumOver(session, measure, gradients, cases(groups, scores), masks, options);
-    return groups.map(({ id, size }, i) => ({
-      group: id,
-      points: [0, ...SHARES].map((share, k) => ({
-        removed: Math.floor(share * size),
-        loss: sums[k === 0 ? 0 : 1 + i * SHARES.length + k - 1]!,
-      })),
-    }));
-  } finally {
-    await session.release();
-  }
-}
-
-interface Case {
-  readonly group: Group;
-  readonly channels: readonly number[];
-}
-
-/** The whole model, then per group every share of it. */
-function cases(groups: readonly Group[], scores: readonly Float64Array[]): (Case | undefined)[] {
-  const each = groups.flatMap((group, i) => {
+  const cases = groups.flatMap((group, i) => {
     const order = removalOrder(scores[i]!);
     return SHARES.map((share) => ({
       group,
       channels: order.slice(0, Math.floor(share * group.size)),
     }));
   });
-  return [undefined, ...each];
-}
-
-async function sumOver(
-  session: Session,
-  measure: (session: Session) => Loss,
-  gradients: Gradients,
-  all: readonly (Case | undefined)[],
-  masks: Masks,
-  { signal, progress }: SensitivityOptions,
-): Promise<Float64Array> {
-  const sums = new Float64Array(all.length);
-  const loss = measure(session);
-  let seen = 0;
-  for await (const image of gradients.images()) {
-    if (seen === IMAGES) break;
-    for (const [k, one] of all.entries()) {
-      signal.throwIfAborted();
-      sums[k]! += await loss({ ...image.feeds, ...maskFeeds(masks, one) }, image, seen);
-      progress((seen + (k + 1) / all.length) / IMAGES);
-    }
-    seen++;
-  }
-  return sums.map((sum) => sum / Math.max(1, seen));
-}
-
-/** Write what is measured behind the graph; its outputs are that alone. */
-function buildLoss({ graph, ...rest }: Model, { from, source }: Gradients) {
-  if (from === 'cotangents') {
-    graph.outputs = cotangentTargets(graph, 'layers');
-    return changeOf;
-  }
-  const built = source.build(new GraphBuilder(graph), { graph, ...rest });
-  graph.outputs = [built.seeds[0]!.value];
-  return (session: Session) => lossOf(session, built);
-}
-
-const lossOf =
-  (session: Session, built: BuiltSource): Loss =>
-  async (feeds, image, index) => {
-    const name = built.seeds[0]!.value.name;
-    let sum = 0;
-    for (const extra of built.runs(image, index))
-      sum += Number((await session.run({ ...feeds, ...extra }, [name]))[name]!.data[0]);
-    return sum;
-  };
-
-/** The first run on an image is that of the whole model. */
-function changeOf(session: Session): Loss {
-  let of = -1;
-  let whole: Float32Array[] = [];
-  return async (feeds, _, index) => {
-    const answers = Object.values(await session.run(feeds)).map((y) => y.data as Float32Array);
-    if (of !== index) [of, whole] = [index, answers];
-    return answers.reduce((sum, y, i) => sum + distance(y, whole[i]!), 0);
-  };
-}
-
-function distance(a: Float32Array, b: Float32Array): number {
-  let [error, energy] = [0, 0];
-  for (const [i, y] of b.entries()) {
-    error += (a[i]! - y) ** 2;
-    energy += y ** 2;
-  }
-  return energy > 0 ? error / energy : error;
-}
-
-/** Every tensor whose channels a node sums away is multiplied by an input, before anybody uses it. */
-function insertMasks(graph: Graph, groups: readonly Group[]): Masks {
-  const g = new GraphBuilder(graph);
-  const masks = new Map<string, Mask>();
-  for (const { value, axis } of groups.flatMap((group) =>
-    group.activations.filter((a) => a.mixed),
-  )) {
-    const key = keyOf(value.name, axis);
-    const at = graph.nodes.findIndex((n) => n.outputs.some((y) => y?.name === value.name));
-    if (masks.has(key) || at < 0) continue;
-    const made = graph.nodes[at]!.outputs.find((y) => y?.name === value.name)!;
-    const shape = shapeKnown(made)!;
-    const size = Number(shape[axis]);
-    const dims = shape.map((_, i) => (i === axis ? size : 1));
-    const input = new Value(g.name(`${value.name}/mask`), {
-      ...{ kind: 'tensor', dtype: 'float32', shape: dims },
-    });
-    const before = new Value(g.name(`${value.name}/unmasked`), made.type);
-    const maker = graph.nodes[at]!;
-    maker.outputs = maker.outputs.map((y) => (y === made ? before : y));
-    const product = { name: input.name, op: 'Mul', domain: '', attributes: {} };
-    graph.nodes.splice(at + 1, 0, { ...product, inputs: [before, input], outputs: [made] });
-    graph.inputs.push(input);
-    masks.set(key, { input, size });
-  }
-  return masks;
-}
-
-function maskFeeds(masks: Masks, one: Case | undefined): Record<string, Feed> {
-  const feeds = new Map<string, { dims: readonly number[]; data: Float32Array }>();
-  for (const { input, size } of masks.values())
-    feeds.set(input.name, {
-      dims: shapeKnown(input) as number[],
-      data: new Float32Array(size).fill(1),
-    });
-  for (const { value, axis, indices } of one?.group.activations ?? []) {
-    const mask = masks.get(keyOf(value.name, axis));
-    if (mask === undefined) continue;
-    const { data } = feeds.get(mask.input.name)!;
-    for (const c of one!.channels) for (const place of indices[c]!) data[place] = 0;
-  }
-  return Object.fromEntries(feeds);
+  const all = [[], ...cases.map((one) => [one])];
+  const losses = await maskedLosses(model, groups, all, gradients, options);
+  return groups.map(({ id, size }, i) => ({
+    group: id,
+    points: [0, ...SHARES].map((share, k) => ({
+      removed: Math.floor(share * size),
+      loss: losses[k === 0 ? 0 : 1 + i * SHARES.length + k - 1]!,
+    })),
+  }));
 }

@@ -6,7 +6,7 @@ import { type Positions, watchSensitivity } from './compensation/positions.ts';
 import { findGroups, type Group } from './coupling/groups.ts';
 import { CRITERIA } from './criteria/registry.ts';
 import { scoreGroups } from './criteria/score.ts';
-import { type Gradients, type GradientsFrom, gradientsOf } from './gradients.ts';
+import { type Gradients, gradientsOf } from './gradients.ts';
 import { protectedGroups } from './protect.ts';
 import { PATCHES } from './rebuild.ts';
 import { SEARCHES } from './search/registry.ts';
@@ -17,7 +17,8 @@ import type { PruneContext, PruneSettings } from './settings.ts';
 export interface Valued {
   readonly groups: readonly Group[];
   readonly scores: readonly Float64Array[];
-  readonly gradientsFrom: GradientsFrom | null;
+  /** The loss that scores and curves are of, and where it comes from; undefined: scores are of weights or activations. */
+  readonly gradients: Gradients | undefined;
   readonly curves: readonly Curve[] | undefined;
   /** Where the loss is sensitive to each layer's output; undefined: no loss was looked at. */
   readonly positions: Positions | undefined;
@@ -59,8 +60,10 @@ export async function valueGroups(
         progress: (done) => ctx.progress(last + (1 - last) * done, 'measuring sensitivity'),
       })
     : undefined;
-  const gradientsFrom = wanted ? gradients.from : null;
-  return { groups, scores, gradientsFrom, curves, positions: watch?.positions };
+  return {
+    ...{ groups, scores, curves, positions: watch?.positions },
+    gradients: wanted ? gradients : undefined,
+  };
 }
 
 /** Random cotangents are as large everywhere: they say nothing of where it matters. */
