@@ -1,6 +1,8 @@
 /** @file A second loss beside the task's: what another model says of the same images, weighed anew at every step. */
 
-import type { Model } from '../onnx/graph.ts';
+import type { GradientRule } from '../autodiff/rule.ts';
+import type { GraphBuilder } from '../onnx/builder.ts';
+import type { Model, Node } from '../onnx/graph.ts';
 import type { Feed } from '../runtime/session.ts';
 import type { TrainBatch } from './batches/messages.ts';
 import type { BoundLoss } from './losses/loss.ts';
@@ -9,7 +11,7 @@ import type { TrainedTensor } from './parameters.ts';
 /** What stands before a run: finds its way into the training graph when that is made. */
 export interface Companion {
   /**
-   * @param forward the student, batch and sizes fixed, left as it is
+   * @param forward the student, batch and sizes fixed; may be rewritten, if its values keep their places in the graph
    * @param task the task's loss; undefined: the labels are none, or no loss fits the model
    * @throws what keeps the two models from being joined
    */
@@ -22,9 +24,18 @@ export interface BoundCompanion {
   /** Trained along and thrown away at the end. */
   readonly parameters: readonly TrainedTensor[];
   readonly weights: StepWeights;
+  /** Nodes that it put into the student and that no runtime knows. */
+  readonly nodes?: OwnNodes;
   /** Inputs of the graph that come from the other model. */
   feeds(batch: TrainBatch): Promise<Readonly<Record<string, Feed>>>;
   release(): Promise<void>;
+}
+
+/** Nodes that stand for several while gradients are built. */
+export interface OwnNodes {
+  ruleOf(node: Node): GradientRule | undefined;
+  /** Write standard ops in their place, once the graph is whole. */
+  writeOut(g: GraphBuilder): void;
 }
 
 /** A step without update whose gradient norm is wanted, by the scalars it is run with. */

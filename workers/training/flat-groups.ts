@@ -11,22 +11,25 @@ export interface Group {
   readonly parameters: readonly TrainedTensor[];
   readonly size: number;
   readonly decay: number;
+  /** Scalar input that its learning rate is multiplied by; undefined: none. */
+  readonly gate?: string;
 }
 
-/** Weights that are decayed, and biases and norms that are not; a group without any is left out. */
+/** Name of the scalar input, 1 or 0, by which ranges move or stay. */
+export const RANGE_GATE = 'step/ranges';
+
+/** Weights that are decayed, biases and norms that are not, and ranges; a group without any is left out. */
 export function groupsOf(parameters: readonly TrainedTensor[], decay: number): Group[] {
   const make = (name: string, mine: readonly TrainedTensor[], strength: number): Group[] =>
     mine.length === 0
       ? []
       : [{ name, parameters: mine, size: sum(mine.map((p) => p.initial.size)), decay: strength }];
-  const isWeight = ({ role }: TrainedTensor) => role === 'weight';
+  const of = (...roles: TrainedTensor['role'][]) =>
+    parameters.filter(({ role }) => roles.includes(role));
   return [
-    ...make('decayed', parameters.filter(isWeight), decay),
-    ...make(
-      'plain',
-      parameters.filter((p) => !isWeight(p)),
-      0,
-    ),
+    ...make('decayed', of('weight'), decay),
+    ...make('plain', of('bias', 'norm'), 0),
+    ...make('ranges', of('range'), 0).map((group) => ({ ...group, gate: RANGE_GATE })),
   ];
 }
 

@@ -11,8 +11,11 @@ export interface TrainedTensor {
   readonly value: Value;
   /** What it starts as. */
   readonly initial: Tensor;
-  /** Biases and norms are not decayed: pulling them to zero only hurts (He 2019, Bag of Tricks). */
-  readonly role: 'weight' | 'bias' | 'norm';
+  /**
+   * Biases and norms are not decayed: pulling them to zero only hurts (He 2019, Bag of Tricks). Ranges of quantized numbers are
+   * not either, and have a rate of their own.
+   */
+  readonly role: 'weight' | 'bias' | 'norm' | 'range';
 }
 
 export interface Parameter extends TrainedTensor {

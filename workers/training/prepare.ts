@@ -76,6 +76,7 @@ export async function prepare(
     ema: settings.ema,
     accumulate,
     batchStatistics: settings.batchStatistics,
+    nodes: bound?.nodes,
   });
   const trainer = await Trainer.open(graph, image, {
     optimizer,

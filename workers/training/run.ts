@@ -13,7 +13,7 @@ import type { Prepared } from './prepare.ts';
 import { SCHEDULES, warmUp } from './schedules.ts';
 import { rateOf, type TrainSettings } from './settings.ts';
 import type { CurvePoint, TrainContext, Trained } from './train.ts';
-import type { Snapshot, StepResult } from './trainer.ts';
+import type { Snapshot } from './trainer.ts';
 import { type FedBatch, Weighing } from './weighing.ts';
 
 /** Judgements of a run, at most. */
@@ -67,7 +67,7 @@ export class Run {
     const { trainer } = this.#prepared;
     this.#ctx.progress(0, 'judging the model as it came');
     const from = performance.now();
-    this.#before = await this.#judge.judge(this.#model);
+    this.#before = await this.#judged();
     const judging = secondsSince(from);
     this.#best = { ...this.#best, metric: this.#before };
     this.#weighing.judged(this.#before);
@@ -173,7 +173,7 @@ export class Run {
     const { trainer } = this.#prepared;
     const { patience } = this.#settings;
     trainer.writeInto(this.#model);
-    const tune = await this.#judge.judge(this.#model);
+    const tune = await this.#judged();
     const means = [...this.#sums].map(([k, v]) => [k, v / Math.max(1, this.#counted)] as const);
     this.#sums.clear();
     this.#counted = 0;
@@ -197,6 +197,11 @@ export class Run {
     this.#enough =
       tune >= (this.#settings.enough ?? Number.POSITIVE_INFINITY) ? this.#enough + 1 : 0;
     return (patience > 0 && this.#sinceBest >= patience) || this.#enough >= ENOUGH;
+  }
+
+  #judged(): Promise<number> {
+    const { finished = (model) => model } = this.#ctx;
+    return this.#judge.judge(finished(this.#model));
   }
 
   #seconds(): number {

@@ -1,11 +1,12 @@
 /** @file One training step as one graph: forward, loss, gradients, clipping, update, moving average. */
 
-import { backward } from '../autodiff/backward.ts';
+import { type BackwardOptions, backward } from '../autodiff/backward.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Model, Node, Value } from '../onnx/graph.ts';
 import { shapeOf } from '../onnx/static-shapes.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 import { type RunningStatistic, useBatchStatistics } from './batch-norm.ts';
+import type { OwnNodes } from './companion.ts';
 import { type Group, groupsOf, unpack } from './flat-groups.ts';
 import { lossContext } from './losses/context.ts';
 import type { BoundLoss, BuiltLoss } from './losses/loss.ts';
@@ -19,6 +20,8 @@ export interface TrainGraphOptions extends UpdateOptions {
   readonly decay: number;
   /** BatchNormalization by the statistics of the batch, with running updates of its own; false: as at inference. */
   readonly batchStatistics: boolean;
+  /** Nodes of the model that only stand for others. */
+  readonly nodes?: OwnNodes | undefined;
 }
 
 export interface TrainGraph {
@@ -56,11 +59,13 @@ export function buildTrainGraph(
   });
   const { context, stop } = lossContext(g, batch);
   const loss = bound.build(context);
-  const flats = withGradients(g, unpacked, loss.total, stop);
+  const ruleOf = options.nodes?.ruleOf;
+  const flats = withGradients(g, unpacked, loss.total, { stop, ...(ruleOf && { ruleOf }) });
   for (const statistic of statistics) keepStatistic(ports, statistic);
   if (options.ema && statistics.length > 0) averageStatistics(g, ports, statistics);
   const norm = update(g, ports, flats, options);
   threadSoftplus(g);
+  options.nodes?.writeOut(g);
   const parts = Object.entries(loss.parts);
   graph.outputs = [...new Set([loss.total, norm, ...parts.map(([, v]) => v), ...ports.outputs])];
   const names = Object.fromEntries(parts.map(([k, v]) => [k, v.name]));
@@ -73,12 +78,12 @@ function withGradients(
   g: GraphBuilder,
   unpacked: readonly Omit<Flat, 'gradient'>[],
   total: Value,
-  stop: ReadonlySet<Value>,
+  how: Pick<BackwardOptions, 'stop' | 'ruleOf'>,
 ): Flat[] {
   const wrt = unpacked.flatMap(({ group }) => group.parameters.map((p) => p.value));
   const seed = { value: total, gradient: g.floats([], [1], total) };
   const gradients = new Map(
-    backward(g.graph, [seed], wrt, { g, stop }).map((d, i) => [wrt[i]!, d]),
+    backward(g.graph, [seed], wrt, { g, ...how }).map((d, i) => [wrt[i]!, d]),
   );
   const flatOf = ({ parameters }: Group) =>
     parameters.map((p) => g.reshape(gradients.get(p.value)!, [p.initial.size]));

@@ -18,6 +18,8 @@ export interface TrainContext {
   readonly unlabelled?: readonly Sample[];
   /** A second loss beside the task's. */
   readonly companion?: Companion | undefined;
+  /** What becomes of the trained model before it is judged; default: it is judged as it is. */
+  readonly finished?: (model: Model) => Model;
   /** What agreement on the tune images is measured against; default: the model as it came. */
   readonly reference?: Evaluation | undefined;
   readonly seed: number;

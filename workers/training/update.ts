@@ -68,6 +68,7 @@ function updateGroup(
   { optimizer, optimizerOptions, accumulate, ema }: UpdateOptions,
 ): void {
   const before = optimizer.states.map((s) => ports.input(`${s}/${group.name}`, [group.size]));
+  const lr = ports.scalar(SCALARS.lr);
   const named = Object.keys(optimizer.scalars(1, optimizerOptions));
   const made = optimizer.update(
     {
@@ -76,7 +77,7 @@ function updateGroup(
       grad: gradient,
       states: before,
       decay: group.decay,
-      lr: ports.scalar(SCALARS.lr),
+      lr: group.gate ? g.mul(lr, ports.scalar(group.gate)) : lr,
       scalars: Object.fromEntries(named.map((n) => [n, ports.scalar(optimizerScalar(n))])),
     },
     optimizerOptions,

@@ -97,7 +97,7 @@ class Insertion {
     if (this.#learned) {
       g.graph.initializers.push(theta);
       scale = g.mul(start, g.exp(g.scale(theta, RANGE_RATE)));
-      this.parameters.push({ value: theta, initial: theta.constant!, role: 'norm' });
+      this.parameters.push({ value: theta, initial: theta.constant!, role: 'range' });
     }
     for (const stored of range.scales) this.#scales.set(stored, scale);
   }
