@@ -27,9 +27,17 @@ export interface ByteRange {
   readonly end: number;
 }
 
+/** How a presigned file presents itself. */
+export interface PresignedFor {
+  /** Value of Content-Disposition. */
+  readonly disposition: string;
+  readonly type: string;
+}
+
 /**
  * Every method names a file by `sha256:<64 hex>`. What is listed is whole: nothing half-written is ever seen.
- * A conformance suite (test/conformance/artifact-store.ts) runs over each implementation.
+ * What is read is held against its digest: a file that was damaged is an error and never a wrong file.
+ * A conformance suite (test/conformance/artifact-store.test.ts) runs over each implementation.
  */
 export interface ArtifactStore {
   /**
@@ -46,10 +54,14 @@ export interface ArtifactStore {
    */
   putStream(source: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<Stored>;
 
-  /** @throws STORED_FILE_MISSING */
+  /**
+   * A damaged file gives its error here where it is small, and otherwise instead of its last bytes.
+   *
+   * @throws STORED_FILE_MISSING · STORED_FILE_CORRUPT
+   */
   getStream(digest: string, range?: ByteRange): Promise<Readable>;
 
-  /** Write the bytes to a path of this machine. @throws STORED_FILE_MISSING · STORAGE_FULL */
+  /** Write the bytes to a path of this machine. @throws STORED_FILE_MISSING · STORED_FILE_CORRUPT · STORAGE_FULL */
   fetchTo(digest: string, path: string): Promise<void>;
 
   head(digest: string): Promise<StoredFile | undefined>;
@@ -59,9 +71,21 @@ export interface ArtifactStore {
 
   list(): AsyncIterable<StoredFile>;
 
-  /** An address from which anybody can read the file for some time; undefined: this store has none. */
-  presign(digest: string, seconds: number): Promise<string | undefined>;
+  /**
+   * An address from which anybody can read the file for some time, past this server; undefined: this store has none.
+   * What is read there was not held against the digest: whoever reads it does that.
+   */
+  presign(digest: string, seconds: number, as: PresignedFor): Promise<string | undefined>;
 
   /** Bytes that can still be written; undefined: not known. Throws where the store cannot be used. */
   free(): Promise<number | undefined>;
+}
+
+/** A kind of storage by itself: `CheckedStore` holds what it gives against the digests. */
+export interface PlainStore extends ArtifactStore {
+  /** Take a damaged file out of the store, for people to look at. Then it is missing. */
+  setAside(digest: string): Promise<void>;
+
+  /** Whether a file of this digest was set aside, and never put again. */
+  isSetAside(digest: string): Promise<boolean>;
 }

@@ -19,17 +19,19 @@ import type { Readable } from 'node:stream';
 
 import { type Digest, hexOf, isDigest } from '../contract/digest.ts';
 import { ServiceError } from '../contract/errors.ts';
-import type { ArtifactStore, ByteRange, PutOptions, Stored, StoredFile } from './artifact-store.ts';
+import type { ByteRange, PlainStore, PutOptions, Stored, StoredFile } from './artifact-store.ts';
 import { hashFile, storageError, writeHashed } from './write-hashed.ts';
 
-export class DiskStore implements ArtifactStore {
+export class DiskStore implements PlainStore {
   readonly #blobs: string;
   readonly #incoming: string;
+  readonly #corrupt: string;
 
   /** @param root folder of the store; made when it is first used */
   constructor(root: string) {
     this.#blobs = join(root, 'blobs');
     this.#incoming = join(root, 'incoming');
+    this.#corrupt = join(root, 'corrupt');
   }
 
   async putFile(
@@ -96,6 +98,18 @@ export class DiskStore implements ArtifactStore {
     return bavail * bsize;
   }
 
+  async setAside(digest: string): Promise<void> {
+    await mkdir(this.#corrupt, { recursive: true });
+    await rename(this.#path(digest), this.#aside(digest)).catch(unlessMissing);
+  }
+
+  async isSetAside(digest: string): Promise<boolean> {
+    if (!isDigest(digest)) return false;
+    return (await stat(this.#aside(digest)).catch(unlessMissing)) !== undefined;
+  }
+
+  #aside = (digest: string): string => join(this.#corrupt, hexOf(digest));
+
   /** Give a whole file its name. The same content is the same file: then only its time is renewed. */
   async #publish(temporary: string, digest: Digest): Promise<void> {
     const path = this.#path(digest);
@@ -104,8 +118,10 @@ export class DiskStore implements ArtifactStore {
       const known = await utimes(path, now, now).then(() => true, unlessMissing);
       if (known) return await rm(temporary, { force: true });
       await mkdir(dirname(path), { recursive: true });
+      await utimes(temporary, now, now);
       await rename(temporary, path);
       await syncFolder(dirname(path));
+      await rm(this.#aside(digest), { force: true });
     } catch (error) {
       throw storageError(error);
     }

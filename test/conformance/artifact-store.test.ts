@@ -10,6 +10,7 @@ import { startFauxqs } from 'fauxqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { ArtifactStore } from '../../src/storage/artifact-store.ts';
+import { Bucket } from '../../src/storage/bucket.ts';
 import { openStore, STORES, type StorageSettings } from '../../src/storage/registry.ts';
 
 type Kind = keyof typeof STORES;
@@ -46,6 +47,26 @@ async function* broken(): AsyncGenerator<Uint8Array> {
   yield randomBytes(1000);
   throw new Error('the client went away');
 }
+
+/** Other bytes under the same name, as a disk or a bucket may come to hold them. */
+const spoil: Record<Kind, (digest: string) => Promise<void>> = {
+  disk: async (digest) => {
+    const hex = digest.slice(7);
+    const path = join(settings.disk.dataDir, 'blobs', hex.slice(0, 2), hex);
+    const bytes = readFileSync(path);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(path, bytes);
+  },
+  s3: async (digest) => {
+    const hex = digest.slice(7);
+    const bucket = new Bucket(settings.s3.s3!);
+    const key = `${hex.slice(0, 2)}/${hex}`;
+    const bytes = await buffer((await bucket.get(key)).body);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(join(folder, 'spoilt'), bytes);
+    await bucket.putFile(key, join(folder, 'spoilt'), bytes.length);
+  },
+};
 
 const NOWHERE = `sha256:${'0'.repeat(64)}`;
 
@@ -152,6 +173,61 @@ describe.each(Object.keys(STORES) as Kind[])('%s', (kind) => {
       expect(readdirSync(folder)).not.toContain('never');
     },
   );
+
+  describe('a damaged file', () => {
+    const damaged = async (bytes: Buffer) => {
+      const { digest } = await store.putStream(chunks(bytes));
+      await spoil[kind](digest);
+      return digest;
+    };
+    const corrupt = { code: 'STORED_FILE_CORRUPT' };
+
+    test('that is small is refused before its first byte', async () => {
+      const digest = await damaged(randomBytes(5000));
+
+      await expect(store.getStream(digest)).rejects.toMatchObject(corrupt);
+      await expect(store.getStream(digest)).rejects.toMatchObject(corrupt); // again: it was set aside
+    });
+
+    test('that is large breaks off before its last byte', async () => {
+      const bytes = randomBytes(10 * 2 ** 20);
+      const digest = await damaged(bytes);
+      let came = 0;
+
+      const read = async () => {
+        for await (const chunk of await store.getStream(digest)) came += chunk.length;
+      };
+
+      await expect(read()).rejects.toMatchObject(corrupt);
+      expect(came).toBeLessThan(bytes.length);
+    });
+
+    test('gives no part of itself', async () => {
+      const digest = await damaged(randomBytes(5000));
+      const part = store.getStream(digest, { start: 0, end: 9 });
+      await expect(part).rejects.toMatchObject(corrupt);
+    });
+
+    test('is not fetched, and leaves no file', async () => {
+      const digest = await damaged(randomBytes(5000));
+
+      await expect(store.fetchTo(digest, join(folder, 'never'))).rejects.toMatchObject(corrupt);
+
+      expect(readdirSync(folder)).not.toContain('never');
+      expect(await store.head(digest)).toBeUndefined();
+    });
+
+    test('is mended by putting the same bytes again', async () => {
+      const bytes = randomBytes(5000);
+      const digest = await damaged(bytes);
+      await expect(store.getStream(digest)).rejects.toMatchObject(corrupt);
+
+      await store.putStream(chunks(bytes));
+
+      expect(await buffer(await store.getStream(digest))).toEqual(bytes);
+      expect(await listed()).toContain(digest);
+    });
+  });
 
   test('it can be used', async () => {
     const free = await store.free();

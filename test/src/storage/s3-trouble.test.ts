@@ -8,6 +8,7 @@ import { buffer } from 'node:stream/consumers';
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
+import { Bucket } from '../../../src/storage/bucket.ts';
 import { S3Store } from '../../../src/storage/s3.ts';
 import { type TroubledS3, troubledS3 } from '../../chaos/troubled-s3.ts';
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
   s3 = await troubledS3();
   Object.assign(process.env, s3.env);
   const endpoint = s3.env['LATHE_S3_ENDPOINT']!;
-  store = new S3Store({ bucket: 'lathe', endpoint, region: 'us-east-1', dataDir: folder });
+  store = new S3Store(new Bucket({ bucket: 'lathe', endpoint, region: 'us-east-1' }), folder);
 });
 afterAll(async () => {
   await s3.close();
