@@ -85,7 +85,7 @@ export async function buildApp(deps: Collaborators, options: AppOptions) {
   });
   installAudit(app, { add: (tenant, entry) => deps.audit.add(tenant, entry) });
   installErrorHandlers(app);
-  const metrics = installMetrics(app, () => deps.service.queue.depth());
+  const metrics = installMetrics(app, () => deps.service.jobs.count('queued'));
   await installOpenApi(app, options);
   const withoutKeys = options.apiKeys.length === 0;
   for (const routes of V1) await app.register(routes, { ...deps, withoutKeys, prefix: '/v1' });

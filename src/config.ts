@@ -99,6 +99,23 @@ const apiKeys: Variable<readonly ApiKey[]> = {
       }),
 };
 
+/** `name=value,…` */
+const labels: Variable<Readonly<Record<string, string>>> = {
+  description: 'name=value,… What jobs may ask of a worker by `requires.labels`.',
+  fallback: {},
+  parse: (value) =>
+    Object.fromEntries(
+      value.split(',').map((entry) => {
+        const [, name, of] = /^\s*([A-Za-z0-9][\w.-]{0,62})=(.{0,100}?)\s*$/.exec(entry) ?? [];
+        if (name === undefined || of === undefined)
+          throw new RangeError(
+            'name=value pairs, comma-separated: names of letters, digits, . _ -',
+          );
+        return [name, of];
+      }),
+    ),
+};
+
 const redisUrl: Variable<string> = {
   description: 'Where records, queue and events live.',
   fallback: 'redis://127.0.0.1:6379',
@@ -127,7 +144,10 @@ export const VARIABLES = {
   LATHE_S3_ENDPOINT: text('', 'Address of a storage that speaks S3; without it, AWS.'),
   LATHE_S3_REGION: text('us-east-1', 'Region of the bucket.'),
   REDIS_URL: redisUrl,
-  LATHE_REDIS_PREFIX: text('lathe', 'First part of every Redis key.'),
+  LATHE_REDIS_PREFIX: text(
+    '{lathe}',
+    'First part of every Redis key; in braces, so that all lie in one slot of a Redis Cluster.',
+  ),
   LATHE_API_KEYS: apiKeys,
   LATHE_OPERATORS: text(
     '',
@@ -158,6 +178,7 @@ export const VARIABLES = {
     'auto',
     'Where a worker computes.',
   ),
+  LATHE_LABELS: labels,
   LATHE_CONCURRENCY: integer(1, [1, 256], 'Jobs that a worker runs at once.'),
   LATHE_JOB_SECONDS: integer(86_400, [1, 1e9], 'Longest run of a job.'),
   LATHE_JOB_SILENCE_SECONDS: integer(600, [1, 1e9], 'Longest time without a word from a job.'),
@@ -206,6 +227,8 @@ export interface Config {
   readonly retentionDays: number;
   readonly logLevel: Values['LATHE_LOG_LEVEL'];
   readonly provider: Values['LATHE_PROVIDER'];
+  /** Of this worker. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly concurrency: number;
   /** 0: as many as the worker finds right. */
   readonly threads: number;
@@ -258,6 +281,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     retentionDays: values.LATHE_RETENTION_DAYS,
     logLevel: values.LATHE_LOG_LEVEL,
     provider: values.LATHE_PROVIDER,
+    labels: values.LATHE_LABELS,
     concurrency: values.LATHE_CONCURRENCY,
     threads: values.LATHE_THREADS,
     workDir: values.LATHE_WORK_DIR,

@@ -7,7 +7,8 @@ import type { Config } from './config.ts';
 import { resultKey } from './contract/result-key.ts';
 import { readStageDocument } from './contract/stage-document.ts';
 import { Inspector } from './inspection/inspector.ts';
-import { BullJobQueue, everySoOften } from './queue/bullmq.ts';
+import { everySoOften } from './queue/bullmq.ts';
+import { FairQueue } from './queue/fair-queue.ts';
 import { JobService } from './queue/job-service.ts';
 import { Audit } from './records/audit.ts';
 import { Datasets } from './records/datasets.ts';
@@ -30,8 +31,8 @@ import { Webhooks } from './webhooks/webhooks.ts';
 
 const UPKEEP_MS = 30_000;
 
-/** How late a job may expire. */
-const DEADLINES_MS = 1000;
+/** How late a job may expire, and how long a dispatcher that died is missed. */
+const OFTEN_MS = 1000;
 
 export interface Services {
   readonly collaborators: Collaborators;
@@ -55,7 +56,7 @@ export async function openServices(
   const waiting = connect('steady');
 
   const jobs = new Jobs(redis, prefix);
-  const queue = new BullJobQueue(redis, prefix, onError);
+  const queue = new FairQueue(redis, prefix, onError);
   const service = new JobService(jobs, queue);
   const events = new JobEvents(redis, subscriber, jobs.keys);
   void events.start().catch(onError);
@@ -78,9 +79,11 @@ export async function openServices(
       : webhooks.deliver({ jobs, prefix, redis: steady, waiting, onError });
   const rounds = everySoOften(steady, prefix, UPKEEP_MS, () => upkeep(needs), onError);
   const workers = new Workers(redis, prefix);
-  const deadlines = setInterval(() => {
-    if (redis.status === 'ready') service.expire().catch(onError);
-  }, DEADLINES_MS);
+  const often = setInterval(() => {
+    if (redis.status !== 'ready') return;
+    service.expire().catch(onError);
+    queue.tend(jobs).catch(onError);
+  }, OFTEN_MS);
 
   const purge = async (_tenant: string, id: string): Promise<void> => {
     await needs.purges.add(id);
@@ -117,7 +120,7 @@ export async function openServices(
       pingRedis: () => redis.ping(),
     },
     async close() {
-      clearInterval(deadlines);
+      clearInterval(often);
       await Promise.allSettled([deliveries?.close(), rounds.close()]);
       await queue.close().catch(onError);
       for (const connection of [redis, subscriber, steady, waiting]) connection.disconnect();

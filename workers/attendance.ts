@@ -2,6 +2,7 @@
 
 import { hostname } from 'node:os';
 
+import type { Abilities } from '../src/contract/requires.ts';
 import type { Redis } from '../src/records/redis.ts';
 import { BEAT_MS, type Duty, type WorkerRecord, Workers } from '../src/records/workers.ts';
 
@@ -10,11 +11,13 @@ export interface AttendanceOptions {
   /** May do nothing but subscribe; others listen on it too. */
   readonly subscriber: Redis;
   readonly prefix: string;
-  readonly about: Pick<WorkerRecord, 'provider' | 'concurrency' | 'version'>;
+  readonly about: Pick<WorkerRecord, keyof Abilities | 'concurrency' | 'version'>;
   /** Jobs at work now. */
   running(): number;
   /** Something else is wanted from now on. */
   onDuty(duty: Duty): Promise<void>;
+  /** Others know of it now: it may be given jobs. */
+  onSeen(): Promise<void>;
   onError(error: Error): void;
 }
 
@@ -51,7 +54,7 @@ export class Attendance {
   }
 
   async #beat(): Promise<void> {
-    const { about, running, onDuty } = this.#options;
+    const { about, running, onDuty, onSeen } = this.#options;
     const wanted = await this.#workers.wanted(this.#id);
     if (wanted !== this.#duty && this.#duty !== 'draining') {
       this.#duty = wanted;
@@ -60,5 +63,6 @@ export class Attendance {
     const startedAt = this.#startedAt;
     const record = { id: this.#id, ...about, running: running(), duty: this.#duty, startedAt };
     await this.#workers.beat(record);
+    await onSeen();
   }
 }

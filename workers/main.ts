@@ -6,7 +6,10 @@ import { Worker } from 'bullmq';
 import closeWithGrace from 'close-with-grace';
 import { type Logger, pino } from 'pino';
 
-import { BullJobQueue, JOB_QUEUE, queuePrefix } from '../src/queue/bullmq.ts';
+import type { Abilities } from '../src/contract/requires.ts';
+import { queuePrefix } from '../src/queue/bullmq.ts';
+import { FairQueue } from '../src/queue/fair-queue.ts';
+import { poolOf } from '../src/queue/pools.ts';
 import { Datasets } from '../src/records/datasets.ts';
 import { Jobs } from '../src/records/jobs.ts';
 import { Models } from '../src/records/models.ts';
@@ -44,7 +47,7 @@ export async function startWorker(asked: WorkerConfig, log: Logger): Promise<Run
   const onError = repeatedErrors(log);
   const redis = connectRedis(config.redisUrl, 'steady', onError);
   const subscriber = connectRedis(config.redisUrl, 'subscriber', onError);
-  const queue = new BullJobQueue(redis, config.redisPrefix, onError);
+  const queue = new FairQueue(redis, config.redisPrefix, onError);
   const jobs = new Jobs(redis, config.redisPrefix);
   const supervisor = supervisorOf(config, redis, jobs, queue, log);
   subscriber.on('message', (channel, id: string) => {
@@ -52,12 +55,14 @@ export async function startWorker(asked: WorkerConfig, log: Logger): Promise<Run
   });
   void subscriber.subscribe(jobs.keys.cancel).catch(onError);
   const watch = watchNeighbours(redis, jobs, queue, log, onError);
-  const worker = bullWorker(config, redis, supervisor, onError);
+  const abilities = abilitiesOf(config);
+  const worker = bullWorker(config, poolOf(abilities), redis, supervisor, onError);
   const drained = Promise.withResolvers<void>();
   const attendance = new Attendance({
     ...{ redis, subscriber, prefix: config.redisPrefix, onError },
-    about: { provider: config.provider, concurrency: config.concurrency, version: LATHE },
+    about: { ...abilities, concurrency: config.concurrency, version: LATHE },
     running: () => supervisor.atWork,
+    onSeen: () => queue.dispatch(),
     async onDuty(duty) {
       log.info({ duty }, 'duty changed');
       if (duty === 'working') worker.resume();
@@ -80,11 +85,19 @@ export async function startWorker(asked: WorkerConfig, log: Logger): Promise<Run
   };
 }
 
+/** Memory in steps, so that machines of one kind, which differ by some pages, share a queue. */
+const MEMORY_STEP = 2 ** 26;
+
+function abilitiesOf({ provider, labels, jobMemory }: WorkerConfig): Abilities {
+  const memory = Math.max(MEMORY_STEP, Math.floor(jobMemory / MEMORY_STEP) * MEMORY_STEP);
+  return { gpu: provider !== 'cpu', provider, memory, labels };
+}
+
 function supervisorOf(
   config: WorkerConfig,
   redis: Redis,
   jobs: Jobs,
-  queue: BullJobQueue,
+  queue: FairQueue,
   log: Logger,
 ): Supervisor {
   const confinement = confinementHere();
@@ -108,7 +121,7 @@ function supervisorOf(
 function watchNeighbours(
   redis: Redis,
   jobs: Jobs,
-  queue: BullJobQueue,
+  queue: FairQueue,
   log: Logger,
   onError: (error: Error) => void,
 ): NodeJS.Timeout {
@@ -118,19 +131,21 @@ function watchNeighbours(
     busy = true;
     const taken = await takeOver(jobs, queue).catch((error) => onError(error as Error));
     for (const job of taken ?? []) log.info({ job }, 'taken over from a dead worker');
+    await queue.tend(jobs).catch(onError);
     busy = false;
   }, NEIGHBOURS_MS);
 }
 
 function bullWorker(
   config: WorkerConfig,
+  pool: string,
   redis: Redis,
   supervisor: Supervisor,
   onError: (error: Error) => void,
 ): Worker {
   const lockDuration = config.lockSeconds * 1000;
   const worker = new Worker(
-    JOB_QUEUE,
+    pool,
     // Three parameters: BullMQ hands the signal only to a processor that declares it.
     async (job, _token, signal) => {
       await supervisor.process(job.id ?? '', String(job.data.job), signal);

@@ -45,6 +45,7 @@ export class Supervisor {
       log({ job: id }, 'another attempt has taken over');
     } finally {
       this.#running.delete(id);
+      await this.#options.queue.release(queueId).catch(() => undefined); // else somebody tends to it
     }
   }
 

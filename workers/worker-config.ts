@@ -19,6 +19,8 @@ export interface WorkerConfig {
   /** Intra-op threads of each job. */
   readonly threads: number;
   readonly provider: string;
+  /** What jobs may ask for by `requires.labels`. */
+  readonly labels: Config['labels'];
   /** Of a job's processes, resident, in bytes. */
   readonly jobMemory: number;
   /** Wall clock of one attempt. */
@@ -55,7 +57,7 @@ export function workerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
 }
 
 function pick(config: Config) {
-  const { redisUrl, redisPrefix, dataDir, storage, s3, provider } = config;
+  const { redisUrl, redisPrefix, dataDir, storage, s3, provider, labels } = config;
   const { lockSeconds, graceSeconds, logLevel, warnings } = config;
   return {
     redisUrl,
@@ -64,6 +66,7 @@ function pick(config: Config) {
     storage,
     s3,
     provider,
+    labels,
     lockSeconds,
     graceSeconds,
     logLevel,

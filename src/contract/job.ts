@@ -3,6 +3,7 @@
 import { type Static, Type } from 'typebox';
 import { Accept } from './accept.ts';
 import { PreprocessOption } from './preprocess.ts';
+import { Requires } from './requires.ts';
 
 export const TASK_NAMES = ['detect', 'classify', 'generic'] as const;
 export const STATUSES = [
@@ -84,6 +85,10 @@ export const JobSpec = Type.Object(
           'Over HTTP: whether an earlier result of the same spec may be the answer. Default: true.',
       }),
     ),
+    requires: Type.Optional({
+      ...Requires,
+      description: 'Over HTTP: what the worker must offer. Default: any worker.',
+    }),
     labels: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 256 }))),
     webhook: Type.Optional(
       Type.Object(

@@ -2,10 +2,12 @@
 
 import { type Static, Type } from 'typebox';
 
+import { Abilities } from './requires.ts';
+
 export const WorkerView = Type.Object(
   {
     id: Type.String({ description: 'Host and process.' }),
-    provider: Type.String({ description: 'Execution provider of its jobs.' }),
+    ...Abilities.properties,
     concurrency: Type.Integer({ description: 'Jobs that it runs at once.' }),
     running: Type.Integer({ description: 'Jobs at work.' }),
     duty: Type.Enum(['working', 'paused', 'draining'], {
@@ -13,6 +15,10 @@ export const WorkerView = Type.Object(
     }),
     version: Type.String(),
     startedAt: Type.String({ format: 'date-time' }),
+    seenAt: Type.String({
+      format: 'date-time',
+      description: 'Last heartbeat: every ten seconds; after thirty without, it is taken for dead.',
+    }),
   },
   { $id: 'Worker' },
 );

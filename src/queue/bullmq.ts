@@ -3,12 +3,11 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 
-import type { JobQueue, Queued, QueuedState } from './job-queue.ts';
+import type { QueuedState } from './job-queue.ts';
 
-/** Names of the queues. One prefix keeps them apart from everything else in the same Redis. */
-export const JOB_QUEUE = 'jobs';
 const UPKEEP_QUEUE = 'upkeep';
 
+/** One prefix keeps the queues apart from everything else in the same Redis. */
 export const queuePrefix = (prefix: string) => `${prefix}:queue`;
 
 /** Finished queue jobs are nothing but ids: the records tell what became of them. */
@@ -16,6 +15,7 @@ const KEEP = { removeOnComplete: { age: 3600, count: 1000 }, removeOnFail: { age
 
 /** BullMQ takes lower numbers first. None would run before all others, so every job has one. */
 const PRIORITY = { high: 10, normal: 20, low: 30 } as const;
+type Priority = keyof typeof PRIORITY;
 
 const STATES: Readonly<Record<string, QueuedState>> = {
   waiting: 'waiting',
@@ -32,11 +32,12 @@ const UNEXPECTED_MS = 5000;
 
 export type OnError = (error: Error) => void;
 
-export class BullJobQueue implements JobQueue {
+/** The queues that workers read: one per pool. */
+export class PoolQueues {
   readonly #redis: Redis;
   readonly #prefix: string;
   readonly #onError: OnError;
-  #queue: Promise<Queue> | undefined;
+  readonly #queues = new Map<string, Promise<Queue>>();
 
   /** @param redis a connection that fails at once while Redis is away: nobody may hang on it */
   constructor(redis: Redis, prefix: string, onError: OnError) {
@@ -45,31 +46,24 @@ export class BullJobQueue implements JobQueue {
     this.#onError = onError;
   }
 
-  async add({ id, queueId, spec }: Queued): Promise<void> {
-    const priority = PRIORITY[spec.priority ?? 'normal'];
-    await (await this.#open()).add('compress', { job: id }, { jobId: queueId, priority });
+  /** The same queue id again changes nothing. */
+  async add(pool: string, id: string, queueId: string, priority: Priority): Promise<void> {
+    const options = { jobId: queueId, priority: PRIORITY[priority] };
+    await (await this.#open(pool)).add('compress', { job: id }, options);
   }
 
-  async remove(queueId: string): Promise<boolean> {
-    if ((await this.state(queueId)) !== 'waiting') return false;
-    return (await (await this.#open()).remove(queueId).catch(() => 0)) === 1;
+  /** Take a waiting one out. @returns false where it was not waiting */
+  async remove(pool: string, queueId: string): Promise<boolean> {
+    if ((await this.state(pool, queueId)) !== 'waiting') return false;
+    return (await (await this.#open(pool)).remove(queueId).catch(() => 0)) === 1;
   }
 
-  async state(queueId: string): Promise<QueuedState> {
-    return STATES[await (await this.#open()).getJobState(queueId)] ?? 'missing';
-  }
-
-  /** Every job has a priority, so all that wait stand in one sorted set: by class, then by time. */
-  async position(queueId: string): Promise<number | null> {
-    return this.#redis.zrank((await this.#open()).toKey('prioritized'), queueId);
-  }
-
-  async depth(): Promise<number> {
-    return (await this.#open()).getPrioritizedCount();
+  async state(pool: string, queueId: string): Promise<QueuedState> {
+    return STATES[await (await this.#open(pool)).getJobState(queueId)] ?? 'missing';
   }
 
   async close(): Promise<void> {
-    await (await this.#queue?.catch(() => undefined))?.close();
+    for (const queue of this.#queues.values()) await (await queue.catch(() => undefined))?.close();
   }
 
   /**
@@ -78,17 +72,20 @@ export class BullJobQueue implements JobQueue {
    *
    * @throws Error the connection is not there now
    */
-  #open(): Promise<Queue> {
-    this.#queue ??= this.#make().catch((error) => {
-      this.#queue = undefined;
+  #open(pool: string): Promise<Queue> {
+    const known = this.#queues.get(pool);
+    if (known) return known;
+    const made = this.#make(pool).catch((error) => {
+      this.#queues.delete(pool);
       throw error;
     });
-    return this.#queue;
+    this.#queues.set(pool, made);
+    return made;
   }
 
-  async #make(): Promise<Queue> {
+  async #make(pool: string): Promise<Queue> {
     await this.#redis.ping();
-    const queue = new Queue(JOB_QUEUE, {
+    const queue = new Queue(pool, {
       connection: this.#redis,
       prefix: this.#prefix,
       skipWaitingForReady: true,

@@ -4,18 +4,20 @@ import type { JobRecord } from '../records/job-record.ts';
 
 export type QueuedState = 'waiting' | 'active' | 'finished' | 'failed' | 'missing';
 
-/** What the queue is told of a job: who it is, and how urgent. */
-export type Queued = Pick<JobRecord, 'id' | 'queueId' | 'spec'>;
+/** What the queue is told of a job: who it is, whose, how urgent, what it asks of its worker. */
+export type Queued = Pick<JobRecord, 'id' | 'queueId' | 'tenant' | 'spec' | 'createdAt'>;
 
 export interface JobQueue {
-  /** Put a job there, behind those of its class; the same `queueId` (`<job>-<attempt>`) again changes nothing. */
+  /** Put a job there, behind those of its tenant and class; the same `queueId` (`<job>-<attempt>`) again changes nothing. */
   add(job: Queued): Promise<void>;
   /** Take a waiting one out. @returns false where it was not waiting (a worker has it, or it is gone) */
   remove(queueId: string): Promise<boolean>;
+  /** Whoever had it is done with it: its slot is free. */
+  release(queueId: string): Promise<void>;
   state(queueId: string): Promise<QueuedState>;
-  /** How many are before it; null where it does not wait. */
+  /** A worker has it whose like are all gone, so that nobody else would take it over. */
+  stranded(queueId: string): Promise<boolean>;
+  /** How many of the same tenant are before it; null where it does not wait. */
   position(queueId: string): Promise<number | null>;
-  /** How many wait. */
-  depth(): Promise<number>;
   close(): Promise<void>;
 }

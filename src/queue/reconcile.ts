@@ -53,8 +53,10 @@ const renewed = (now: JobRecord, attempt: number) =>
 
 async function settle(jobs: Jobs, queue: JobQueue, job: JobRecord): Promise<boolean> {
   const state = await queue.state(job.queueId);
-  if (state === 'waiting' || state === 'active') return false;
-  if (state === 'missing' && job.status === 'running') return restart(jobs, queue, job);
+  const stranded = state === 'active' && (await queue.stranded(job.queueId));
+  if (state === 'waiting' || (state === 'active' && !stranded)) return false;
+  if ((state === 'missing' || stranded) && job.status === 'running')
+    return restart(jobs, queue, job);
   // The worker writes the record first and ends the queue job after: read again before judging.
   const next = await jobs.change(job.id, (now) =>
     now.attempt === job.attempt && now.status === job.status ? { set: lost(now) } : undefined,
@@ -62,7 +64,10 @@ async function settle(jobs: Jobs, queue: JobQueue, job: JobRecord): Promise<bool
   return next !== undefined && next.status !== job.status;
 }
 
-/** The queue has lost the job (Redis came back without its last second): run it again from its last finished stage. */
+/**
+ * The queue has lost the job (Redis came back without its last second), or all workers of its kind are gone: run it again
+ * from its last finished stage.
+ */
 async function restart(jobs: Jobs, queue: JobQueue, job: JobRecord): Promise<boolean> {
   const next = await jobs.change(job.id, (now) =>
     now.attempt === job.attempt && now.status === 'running' ? { set: nextAttempt(now) } : undefined,

@@ -2,7 +2,7 @@
 
 import type { Status } from './job-record.ts';
 
-export const DEFAULT_PREFIX = 'lathe';
+export const DEFAULT_PREFIX = '{lathe}';
 
 export function jobKeys(prefix: string) {
   return {

@@ -88,6 +88,12 @@ export class Jobs {
     return this.#redis.zrange(this.keys.inStatus(status), 0, limit - 1);
   }
 
+  /** How many of all tenants' jobs, or of one's, are in a status. */
+  count(status: JobRecord['status'], tenant?: string): Promise<number> {
+    const { inStatus, ofTenant } = this.keys;
+    return this.#redis.zcard(tenant === undefined ? inStatus(status) : ofTenant(tenant, status));
+  }
+
   /**
    * Change a record in one step: read, compute, write if unchanged; again where somebody else was faster.
    *

@@ -7,11 +7,36 @@ import type { WorkerView } from '../contract/worker.ts';
 /** What is wanted of a worker: `draining` ends it once its jobs have ended. */
 export type Duty = 'working' | 'paused' | 'draining';
 
-export type WorkerRecord = WorkerView;
+export type WorkerRecord = Omit<WorkerView, 'seenAt'>;
 
 /** A worker that was not heard of for so long is taken for dead. */
 const SILENT_MS = 30_000;
 export const BEAT_MS = 10_000;
+
+/** By the clock of Redis: those of workers may differ. */
+const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`;
+
+/** KEYS: records, seen. ARGV: id, record. */
+const BEAT = `${NOW}
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[2], now, ARGV[1])`;
+
+/** KEYS: records, seen, wanted. ARGV: silence in ms. Forgets the silent ones; answers records and when they were seen. */
+const LIVE = `${NOW}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[1])) do
+  redis.call('ZREM', KEYS[2], id)
+  redis.call('HDEL', KEYS[1], id)
+  redis.call('HDEL', KEYS[3], id)
+end
+local found = {}
+for _, id in ipairs(redis.call('HKEYS', KEYS[1])) do
+  found[#found + 1] = redis.call('HGET', KEYS[1], id)
+  found[#found + 1] = redis.call('ZSCORE', KEYS[2], id) or tostring(now)
+end
+return found`;
 
 export class Workers {
   readonly #redis: Redis;
@@ -29,12 +54,9 @@ export class Workers {
     this.changed = `${prefix}:workers:changed`;
   }
 
-  async beat(worker: WorkerRecord, now = Date.now()): Promise<void> {
-    await this.#redis
-      .multi()
-      .hset(this.#records, worker.id, JSON.stringify(worker))
-      .zadd(this.#seen, now, worker.id)
-      .exec();
+  async beat(worker: WorkerRecord): Promise<void> {
+    const record = JSON.stringify(worker);
+    await this.#redis.eval(BEAT, 2, this.#records, this.#seen, worker.id, record);
   }
 
   async leave(id: string): Promise<void> {
@@ -46,15 +68,16 @@ export class Workers {
       .exec();
   }
 
-  async live(now = Date.now()): Promise<WorkerRecord[]> {
-    const gone = await this.#redis.zrangebyscore(this.#seen, '-inf', now - SILENT_MS);
-    for (const id of gone) await this.leave(id);
-    const found = await this.#redis.hvals(this.#records);
-    const all = found.map((json) => JSON.parse(json) as WorkerRecord);
+  async live(): Promise<WorkerView[]> {
+    const keys = [this.#records, this.#seen, this.#wanted];
+    const found = (await this.#redis.eval(LIVE, keys.length, ...keys, SILENT_MS)) as string[];
+    const all = found.flatMap((json, i) =>
+      i % 2 === 0 ? [{ ...(JSON.parse(json) as WorkerRecord), seenAt: at(found[i + 1]!) }] : [],
+    );
     return all.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  async find(id: string): Promise<WorkerRecord | undefined> {
+  async find(id: string): Promise<WorkerView | undefined> {
     return (await this.live()).find((worker) => worker.id === id);
   }
 
@@ -68,3 +91,5 @@ export class Workers {
     return ((await this.#redis.hget(this.#wanted, id)) as Duty | null) ?? 'working';
   }
 }
+
+const at = (milliseconds: string) => new Date(Number(milliseconds)).toISOString();

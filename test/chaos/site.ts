@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startRedis } from '../../scripts/redis.mjs';
 import { newJobId } from '../../src/contract/ids.ts';
 import type { JobSpec } from '../../src/contract/job.ts';
-import { BullJobQueue } from '../../src/queue/bullmq.ts';
+import { FairQueue } from '../../src/queue/fair-queue.ts';
 import { JobService } from '../../src/queue/job-service.ts';
 import type { CatalogEntry } from '../../src/records/catalog.ts';
 import { type DatasetRecord, Datasets } from '../../src/records/datasets.ts';
@@ -45,7 +45,7 @@ export class Site {
   readonly models: Models;
   readonly datasets: Datasets;
   readonly #connection;
-  readonly queue: BullJobQueue;
+  readonly queue: FairQueue;
   readonly #processes = new Set<ChildProcess>();
   readonly #colours = new Map<number, string>();
 
@@ -54,7 +54,7 @@ export class Site {
     this.store = new DiskStore(join(this.folder, 'data'));
     this.#connection = connectRedis(redis.url, 'steady');
     this.jobs = new Jobs(this.#connection, redis.prefix);
-    this.queue = new BullJobQueue(this.#connection, redis.prefix, () => {});
+    this.queue = new FairQueue(this.#connection, redis.prefix, () => {});
     this.service = new JobService(this.jobs, this.queue);
     this.models = new Models(this.#connection, redis.prefix);
     this.datasets = new Datasets(this.#connection, redis.prefix);
@@ -72,7 +72,7 @@ export class Site {
       await server.stop();
       rmSync(dir, { recursive: true, force: true });
     };
-    return new Site({ url: server.url, prefix: 'lathe', server, stop });
+    return new Site({ url: server.url, prefix: '{lathe}', server, stop });
   }
 
   /** Take Redis away, keeping its data. @returns how to bring it back on the same port */

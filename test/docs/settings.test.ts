@@ -17,10 +17,10 @@ test('README lists every setting with its default', () => {
   expect(readme).toContain(expected);
 });
 
-/** 268435456 → 256 MiB; '' and [] → nothing. */
+/** 268435456 → 256 MiB; '', [] and {} → nothing. */
 function shown(fallback: unknown): string {
   if (typeof fallback === 'boolean') return fallback ? '`1`' : '`0`';
-  if (Array.isArray(fallback) || fallback === '') return '';
+  if (typeof fallback === 'object' || fallback === '') return '';
   if (typeof fallback === 'number' && fallback >= 2 ** 20 && fallback % 2 ** 20 === 0)
     return fallback % 2 ** 30 === 0 ? `\`${fallback / 2 ** 30}g\`` : `\`${fallback / 2 ** 20}m\``;
   return `\`${fallback}\``;

@@ -17,7 +17,7 @@ export const OWN_REDIS_ONLY = 'faults are not tried on the Redis of LATHE_TEST_R
 
 /** `REDIS_URL` is for serve and worker: tests never read it. */
 export async function testRedis(): Promise<TestRedis> {
-  const prefix = `lathe-test-${randomBytes(6).toString('hex')}`;
+  const prefix = `{lathe-test-${randomBytes(6).toString('hex')}}`;
   const given = process.env['LATHE_TEST_REDIS_URL'];
   if (given !== undefined)
     return { url: given, prefix, server: undefined, stop: () => Promise.resolve() };

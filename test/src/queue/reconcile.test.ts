@@ -3,23 +3,29 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { newJobId } from '../../../src/contract/ids.ts';
-import { BullJobQueue, JOB_QUEUE, queuePrefix } from '../../../src/queue/bullmq.ts';
+import { queuePrefix } from '../../../src/queue/bullmq.ts';
+import { FairQueue } from '../../../src/queue/fair-queue.ts';
 import { JobService } from '../../../src/queue/job-service.ts';
+import { poolOf } from '../../../src/queue/pools.ts';
 import { reconcile } from '../../../src/queue/reconcile.ts';
 import { Jobs } from '../../../src/records/jobs.ts';
 import { connectRedis } from '../../../src/records/redis.ts';
+import { Workers } from '../../../src/records/workers.ts';
 import { type TestRedis, testRedis } from '../../helpers/redis.ts';
+import { workerRecord } from '../../helpers/worker.ts';
 
 let server: TestRedis;
 let redis: Redis;
 let jobs: Jobs;
-let queue: BullJobQueue;
+let queue: FairQueue;
+const WORKER = workerRecord({ concurrency: 100 });
 
 beforeAll(async () => {
   server = await testRedis();
   redis = connectRedis(server.url, 'steady');
   jobs = new Jobs(redis, server.prefix);
-  queue = new BullJobQueue(redis, server.prefix, () => {});
+  queue = new FairQueue(redis, server.prefix, () => {});
+  await new Workers(redis, server.prefix).beat(WORKER);
 });
 afterAll(async () => {
   await queue.close();
@@ -31,7 +37,8 @@ const newJob = () => ({ id: newJobId(), tenant: 't', spec: { stages: [{ stage: '
 
 /** Take one queue job and end it so. */
 async function workOff(how: 'fail' | 'complete'): Promise<void> {
-  const worker = new Worker(JOB_QUEUE, null, {
+  await queue.dispatch();
+  const worker = new Worker(poolOf(WORKER), null, {
     connection: redis,
     prefix: queuePrefix(server.prefix),
   });
@@ -52,6 +59,7 @@ test('a record without a queue job (the API died between its two writes) is queu
   expect(await queue.state(job.queueId)).toBe('waiting');
   await workOff('complete');
   await jobs.change(job.id, () => ({ set: { status: 'succeeded' } }));
+  await queue.release(job.queueId);
 });
 
 test('a queued job that waits is left alone', async () => {
@@ -102,8 +110,9 @@ test('a running record whose queue job is gone starts another attempt', async ()
 });
 
 test('the place in the queue counts those before', async () => {
+  await queue.tend(jobs); // places of jobs that have ended above
   const service = new JobService(jobs, queue);
-  const before = await queue.depth();
+  const before = await jobs.count('queued', 't');
   const [a, b] = [await service.submit(newJob()), await service.submit(newJob())];
 
   expect([await service.position(a), await service.position(b)]).toEqual([before, before + 1]);
