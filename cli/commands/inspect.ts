@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 
 import { loadModel } from '../../workers/data/load-model.ts';
+import { findBrokenScores } from '../../workers/evaluation/output-watch.ts';
 import {
   type GroupInfo,
   inspectGroups,
@@ -11,8 +12,10 @@ import {
   inspectModel,
   quantizableTensors,
 } from '../../workers/inspection/model.ts';
+import type { Model } from '../../workers/onnx/graph.ts';
 import { readModel } from '../../workers/onnx/read.ts';
 import * as format from '../../workers/report/format.ts';
+import { bindTask } from '../../workers/tasks/registry.ts';
 import type { CliCommand } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -29,6 +32,7 @@ export const inspect: CliCommand = {
     const { bytes, id } = await loadModel(file!);
     const info = { ...(await inspectModel(bytes, basename(file!))), id: id as `sha256:${string}` };
     const model = readModel(bytes);
+    if (info.quantized) info.warnings.push(...(await deadScores(bytes, model)));
     const groups = options['groups'] ? await inspectGroups(model) : undefined;
     const more = {
       quantizableTensors: quantizableTensors(model),
@@ -38,6 +42,11 @@ export const inspect: CliCommand = {
     return EXIT.done;
   },
 };
+
+/** Scores that are the same on any picture: quantizing can do that, and only running tells. */
+async function deadScores(bytes: Uint8Array, model: Model): Promise<readonly string[]> {
+  return findBrokenScores(bytes, bindTask(model));
+}
 
 function text(info: FullModelInfo): string {
   const port = (p: FullModelInfo['inputs'][number]) =>

@@ -12,6 +12,7 @@ import { quantizedForm } from '../quantization/eligibility.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
 import { bindTask } from '../tasks/registry.ts';
 import { trainability } from '../training/trainable.ts';
+import { coarseScores } from './coarse-scores.ts';
 import { inspectGroups, type RefusedInfo } from './groups.ts';
 
 /** ModelInfo of the contract, and what people ask next. */
@@ -139,6 +140,7 @@ function warningsOf(
     warnings.push(
       `The model is quantized already (${info.quantized}). It can be evaluated, benchmarked and simplified; quantize needs the float32 model it was made from.`,
     );
+    warnings.push(...coarseScores(model));
   }
   const other = Object.keys(info.weightTypes).filter(
     (t) => t === 'float16' || t === 'bfloat16' || t === 'float64',
