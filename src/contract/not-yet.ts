@@ -11,7 +11,6 @@ export const OPTIONS_TO_COME: Readonly<
   Record<string, Readonly<Record<string, true | readonly string[]>>>
 > = {
   quantize: {
-    precision: ['mixed'],
     method: ['qat', 'hybrid'],
     io: true,
     qat: true,

@@ -125,7 +125,7 @@ test('all faults are told at once', () => {
 test.each([
   ['a field', { preset: 'fast' }, '/preset'],
   ['a stage', { stages: [{ stage: 'distill' }] }, '/stages/0/stage'],
-  ['a value', stage({ precision: 'mixed' }), '/stages/0/precision'],
+  ['a value', stage({ method: 'qat' }), '/stages/0/method'],
   ['an option', stage({ io: 'quantized' }), '/stages/0/io'],
 ])('%s to come is named as such', (_, spec, pointer) => {
   expect(failure(spec)).toMatchObject({ code: 'NOT_YET_SUPPORTED', errors: [{ pointer }] });
