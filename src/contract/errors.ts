@@ -1,6 +1,7 @@
 /** @file Every failure this service can name: the tables of `errors/`, joined, and the one error class. */
 
 import { DATA_ERRORS } from './errors/data.ts';
+import { DISTILL_ERRORS } from './errors/distill.ts';
 import type { ErrorEntry } from './errors/entry.ts';
 import { JOB_ERRORS } from './errors/job.ts';
 import { MODEL_ERRORS } from './errors/model.ts';
@@ -17,6 +18,7 @@ export const ERRORS = {
   ...MODEL_ERRORS,
   ...DATA_ERRORS,
   ...JOB_ERRORS,
+  ...DISTILL_ERRORS,
   ...RUN_ERRORS,
   ...TRANSFER_ERRORS,
   ...WEBHOOK_ERRORS,

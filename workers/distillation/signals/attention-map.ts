@@ -19,6 +19,7 @@ function attention(g: GraphBuilder, x: Value): Value {
  */
 export const attentionMap: Signal = {
   summary: 'Features of any width: squared distance of normalised attention maps.',
+  reads: 'features',
   build(g, student, teacher) {
     const difference = g.sub(attention(g, student), attention(g, teacher));
     const total = g.sum(g.mul(difference, difference), [0, 1], false);

@@ -13,6 +13,7 @@ import type { Signal } from './signal.ts';
  */
 export const boxDistribution: Signal = {
   summary: 'Box distributions: KL over the bins of every side.',
+  reads: 'box-logits',
   build(g, student, teacher, { temperature = 1, bins = 16, locationWeight }) {
     const [batch, channels, locations] = shapeOf(student) as [number, number, number];
     const sides = channels / bins;

@@ -12,6 +12,7 @@ import type { Signal } from './signal.ts';
  */
 export const channelWise: Signal = {
   summary: 'Features: KL between softmaxes over the positions of each channel (CWD).',
+  reads: 'features',
   build(g, student, teacher, { temperature = 1, adapter }) {
     const flat = (x: Value) => {
       const [batch, channels, ...space] = shapeOf(x) as [number, number, ...number[]];

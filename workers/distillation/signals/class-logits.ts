@@ -12,6 +12,7 @@ import type { Signal } from './signal.ts';
  */
 export const logitDivergence: Signal = {
   summary: 'Class logits of one class per place: KL between softmaxes at a temperature.',
+  reads: 'classes',
   build(g, student, teacher, { temperature = 1, locationWeight }) {
     const loss = divergence(g, toDouble(g, student), toDouble(g, teacher), 1, temperature);
     const weight = locationWeight && toDouble(g, locationWeight);
@@ -25,6 +26,7 @@ export const logitDivergence: Signal = {
  */
 export const logitCrossEntropy: Signal = {
   summary: 'Class logits of independent classes: sigmoid cross-entropy to soft targets.',
+  reads: 'classes',
   build(g, student, teacher, { temperature = 1, locationWeight }) {
     const x = g.scale(student, 1 / temperature);
     const y = g.sigmoid(g.scale(teacher, 1 / temperature));

@@ -16,8 +16,13 @@ export interface SignalOptions {
   readonly bins?: number;
 }
 
+/** What a signal compares: class logits, logits of distances, boxes, features, or plain outputs. */
+export type Reads = 'classes' | 'box-logits' | 'boxes' | 'features' | 'outputs';
+
 export interface Signal {
   readonly summary: string;
+  /** Where student and teacher are compared, unless the spec names tensors. */
+  readonly reads: Reads;
   /**
    * Appends the nodes of the loss: a scalar, 0 where the student does as its teacher.
    *

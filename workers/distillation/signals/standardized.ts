@@ -25,6 +25,7 @@ function standardize(g: GraphBuilder, x: Value): Value {
  */
 export const standardizedMse: Signal = {
   summary: 'Features: mean squared difference of standardised channels (PKD).',
+  reads: 'features',
   build(g, student, teacher, { adapter }) {
     const features = adapted(g, student, adapter);
     const difference = g.sub(standardize(g, features), standardize(g, teacher));

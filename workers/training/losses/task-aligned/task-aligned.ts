@@ -10,6 +10,7 @@ import type { BuiltLoss, Loss, LossContext } from '../loss.ts';
 import { type Assignment, assign } from './assign.ts';
 import { type Corners, completeIoU } from './boxes.ts';
 import { type Cells, cells } from './cells.ts';
+import { decode, joinedBoxes, joinedClasses } from './joined.ts';
 import { type RawMaps, rawMaps } from './raw-maps.ts';
 
 /** Weights of the three parts. */
@@ -49,7 +50,7 @@ export function buildTaskAligned(
     input('labels/classes', [batch, SYMBOLIC], 'int64'),
   ];
   const at = cells(g, maps);
-  const raw = join(g, maps, batch);
+  const raw = { box: joinedBoxes(g, maps, batch), cls: joinedClasses(g, maps, batch) };
   const predicted = decode(g, raw.box, at, maps.bins);
   const targets = symbolic(g, () =>
     assign(g, boxes, classes, {
@@ -80,31 +81,6 @@ export function buildTaskAligned(
       };
     },
   };
-}
-
-/** All levels side by side: box logits [B, 4, bins, A] and class logits [B, classes, A]. */
-function join(g: GraphBuilder, { levels, classes, bins }: RawMaps, batch: number) {
-  const flat = (v: Value, channels: number) => g.reshape(v, [batch, channels, area(v)]);
-  const box = g.concat(
-    levels.map((level) => flat(level.box, 4 * bins)),
-    2,
-  );
-  const cls = g.concat(
-    levels.map((level) => flat(level.cls, classes)),
-    2,
-  );
-  return { box: g.reshape(box, [batch, 4, bins, shapeOf(box)[2]!]), cls };
-}
-
-const area = (v: Value): number => shapeOf(v)[2]! * shapeOf(v)[3]!;
-
-/** centre ∓ Σ bin·softmax: corners in cells, [B, 1, A]. */
-function decode(g: GraphBuilder, logits: Value, { x, y }: Cells, bins: number): Corners {
-  const share = g.op('Softmax', [logits], shapeOf(logits), { axis: int(2) });
-  const bin = g.floats([1, 1, bins, 1], range(bins), logits);
-  const distances = g.sum(g.mul(share, bin), [2], false);
-  const side = (i: number) => g.slice(distances, [1], [i], [i + 1], [1]);
-  return [g.sub(x, side(0)), g.sub(y, side(1)), g.add(x, side(2)), g.add(y, side(3))];
 }
 
 function boxPart(
