@@ -135,13 +135,18 @@ export interface PartError {
   readonly part: string;
 }
 
-/**
- * The largest error of any part, each against its own scale. Equal infinities and NaN at the same places agree; tensors
- * of different shapes differ infinitely.
- */
+/** The largest error of any part: `errorsOfParts`. */
 export function compareParts(a: HostTensor, b: HostTensor, cuts: Cuts = []): PartError {
+  return errorsOfParts(a, b, cuts).reduce((worst, e) => (e.error > worst.error ? e : worst));
+}
+
+/**
+ * The error of every part, each against its own scale. Equal infinities and NaN at the same places agree; tensors of different
+ * shapes differ infinitely.
+ */
+export function errorsOfParts(a: HostTensor, b: HostTensor, cuts: Cuts = []): PartError[] {
   if (`${a.dims}` !== `${b.dims}` || a.data.length !== b.data.length)
-    return { error: Number.POSITIVE_INFINITY, part: `shapes [${a.dims}] and [${b.dims}]` };
+    return [{ error: Number.POSITIVE_INFINITY, part: `shapes [${a.dims}] and [${b.dims}]` }];
   const { partAt, count, describe } = partition(a.dims, cuts);
   const scale = new Float64Array(count);
   const difference = new Float64Array(count);
@@ -153,12 +158,10 @@ export function compareParts(a: HostTensor, b: HostTensor, cuts: Cuts = []): Par
     const d = Math.abs(x - y);
     difference[p] = Math.max(difference[p]!, Number.isFinite(d) ? d : Number.POSITIVE_INFINITY);
   }
-  let worst = { error: 0, part: describe(0) };
-  for (let p = 0; p < count; p++) {
-    const error = difference[p] === 0 ? 0 : difference[p]! / scale[p]!;
-    if (error > worst.error) worst = { error, part: describe(p) };
-  }
-  return worst;
+  return Array.from(difference, (d, p) => ({
+    error: d === 0 ? 0 : d / scale[p]!,
+    part: describe(p),
+  }));
 }
 
 /** More parts than this and the axis with the most cuts counts as one. */

@@ -5,7 +5,7 @@ import { findDecodeTail } from '../../onnx/decode-tail.ts';
 import { type Model, shapeKnown, type Value } from '../../onnx/graph.ts';
 import { GraphIndex } from '../../onnx/uses.ts';
 import { comparedValues, isPicked, roundedWeights } from '../../passes/proof.ts';
-import { type Cuts, compareParts, cutsOf } from '../../runtime/parts.ts';
+import { type Cuts, cutsOf, errorsOfParts, type PartError } from '../../runtime/parts.ts';
 import { randomInputs } from '../../runtime/random-inputs.ts';
 import { type Feed, type HostTensor, openSession } from '../../runtime/session.ts';
 import { withOutputs } from '../../runtime/taps.ts';
@@ -15,11 +15,10 @@ import { maskModel } from './mask.ts';
 /** Largest difference allowed, of the scale of its part. */
 export const PRUNING_TOLERANCE = 1e-4;
 
-/**
- * Times the model's own noise that is allowed where that is above the tolerance: scores of 0.001 that a float32 sigmoid
- * gives are exact to a few units in the last place of 1, not of themselves.
- */
+/** Times its own noise that a part may differ where that noise is above the tolerance. */
 const NOISE_FACTOR = 4;
+/** More than this no noise excuses. */
+const MOST_NOISE = 1e-2;
 
 type Feeds = Readonly<Record<string, Feed>>;
 type Answers = readonly Readonly<Record<string, HostTensor>>[];
@@ -33,14 +32,18 @@ export interface PrunedProofOptions {
 
 /**
  * Compare every output, and every output of the last trained layers, part by part, on random inputs and on `feeds`:
- * max|pruned − masked| ≤ 1e-4 · max|masked| over each part. Where the masked original itself answers to a rounding of its
- * weights by more than that, by at most four times as much. Outputs behind a picking op (TopK) may differ: what it compares
- * may not.
+ * max|pruned − masked| ≤ 1e-4 · max|masked| over each part.
+ *
+ * A float32 sigmoid is exact to units in the last place of 1, so scores of 0.000001 are noise in their second digit whatever made
+ * them. Where a part of the masked original itself answers to a rounding of its weights by more than the tolerance, that part may differ
+ * by four times as much: without a bound where all last trained layers before it meet the tolerance (a wrong cut would show
+ * there, and what follows is the same in both), else by a hundredth at most. Outputs behind a picking op (TopK) may differ: what it
+ * compares may not.
  *
  * @param original uncut, with inferred types
  * @param report of `cut`
  * @param feeds real inputs
- * @returns the largest error found, as a share of its part's scale
+ * @returns the largest error found, as a share of its part's scale, of all parts but those of noisy outputs behind proved layers
  * @throws INTERNAL the two differ by more: the cut is wrong, and no such model may leave
  */
 export async function provePruned(
@@ -56,25 +59,59 @@ export async function provePruned(
   const run = (model: Model) => answersOf(model, judged, inputs, threads);
   const masked = maskModel(original, report);
   const expected = await run(masked);
-  const all = worstOf(expected, await run(pruned), cuts);
+  const all = worstParts(expected, await run(pruned), cuts);
   // A different pick among nearly equal scores is no different function: what is compared is judged instead.
   const picked = pickedOutputs(original);
   const errors = all.filter(({ name, error }) => !(picked.has(name) && error > PRUNING_TOLERANCE));
   const beyond = errors.filter(({ error }) => !(error <= PRUNING_TOLERANCE));
-  const noise = beyond.length > 0 ? worstOf(expected, await run(roundedWeights(masked)), cuts) : [];
+  if (beyond.length === 0) return { worst: largest(errors) };
+  const noise = worstParts(expected, await run(roundedWeights(masked)), cuts);
+  const proved = provedBefore(original, errors);
   for (const { name, part, error } of beyond) {
-    const own = noise.find((n) => n.name === name)!.error;
-    if (!(error <= NOISE_FACTOR * own)) throw differs(name, part, error);
+    const own = noise.find((n) => n.name === name && n.part === part)!.error;
+    const most = proved.has(name) ? Number.POSITIVE_INFINITY : MOST_NOISE;
+    if (!(error <= Math.min(most, NOISE_FACTOR * own))) throw differs(name, part, error);
   }
-  return { worst: Math.max(0, ...errors.map(({ error }) => error)) };
+  return { worst: largest(errors.filter((e) => !(beyond.includes(e) && proved.has(e.name)))) };
 }
 
-/** Per value the part that differs most in any answer. */
-function worstOf(expected: Answers, found: Answers, cuts: ReadonlyMap<string, Cuts>) {
-  return [...cuts].map(([name, own]) => {
-    const all = expected.map((answer, i) => compareParts(answer[name]!, found[i]![name]!, own));
-    return { name, ...all.reduce((worst, e) => (e.error > worst.error ? e : worst)) };
+interface JudgedPart extends PartError {
+  /** Of the value. */
+  readonly name: string;
+}
+
+const largest = (errors: readonly JudgedPart[]) => Math.max(0, ...errors.map(({ error }) => error));
+
+/** Every part of every value, with its largest error in any answer. */
+function worstParts(
+  expected: Answers,
+  found: Answers,
+  cuts: ReadonlyMap<string, Cuts>,
+): JudgedPart[] {
+  return [...cuts].flatMap(([name, own]) => {
+    const parts = new Map<string, number>();
+    for (const [i, answer] of expected.entries())
+      for (const { part, error } of errorsOfParts(answer[name]!, found[i]![name]!, own))
+        if (!(error <= (parts.get(part) ?? -1))) parts.set(part, error);
+    return [...parts].map(([part, error]) => ({ name, part, error }));
   });
+}
+
+/** Outputs that lie behind last trained layers, all of which were judged and are within the tolerance in every part. */
+function provedBefore({ graph }: Model, errors: readonly JudgedPart[]): ReadonlySet<string> {
+  const judged = new Set(errors.map(({ name }) => name));
+  const failed = new Set(
+    errors.filter(({ error }) => !(error <= PRUNING_TOLERANCE)).map(({ name }) => name),
+  );
+  const index = new GraphIndex(graph);
+  const proved = graph.outputs.filter((output) => {
+    const layers = findDecodeTail(graph, [output], index).layers.map((n) => n.outputs[0]!.name);
+    return (
+      layers.length > 0 &&
+      layers.every((name) => name !== output.name && judged.has(name) && !failed.has(name))
+    );
+  });
+  return new Set(proved.map(({ name }) => name));
 }
 
 const differs = (name: string, part: string, error: number) =>
