@@ -35,11 +35,11 @@ export function chooseChannels(
   sizeOf: (group: Group) => number = ({ size }) => size,
 ): KeptChannels {
   const cost = new CostModel(model, groups, goal.resource, fileBytes);
-  const { multipleOf, target } = settings;
+  const { multipleOf, target, granularity } = settings;
   const measured = 'speedup' in target || 'latencyMs' in target;
   const { cost: wanted, whole, final = wanted } = goal;
   const of = (rule: (group: Sizes) => number) => (group: Group) =>
-    rule({ size: sizeOf(group), unit: group.unit });
+    granularity === 'head' ? group.unit : rule({ size: sizeOf(group), unit: group.unit });
   const gone = SEARCHES[settings.search].remove({
     ...{ groups, scores, cost, curves },
     goal: wanted,

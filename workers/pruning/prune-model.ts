@@ -1,34 +1,29 @@
-/** @file Pruning a model: score, search, cut, prove, rebuild, as far as the target says. */
+/** @file Pruning a model: what goes is a channel, a head, a block or a weight; every cut is proved. */
 
 import type { Model } from '../onnx/graph.ts';
-
 import { prepareForPruning } from './coupling/prepare.ts';
-import { portion, pruneTo } from './prune-to.ts';
 import type { PruneContext, Pruned, PruneSettings } from './settings.ts';
-import { pruneWithin } from './targets/budget.ts';
-import { pruneToTime } from './targets/time.ts';
-import { valueGroups } from './value-groups.ts';
+import { GRANULARITIES, type Granularity } from './structure/registry.ts';
 
 export type { PruneContext, Pruned, PruneSettings } from './settings.ts';
 
-/** Share of the time until all is known of the input model's groups. */
-const VALUING = 0.3;
+export interface PrunedAs extends Pruned {
+  readonly granularity: PruneSettings['granularity'];
+  /** What becomes less: time on the target and the file, or the packed file alone. */
+  readonly changes: Granularity['changes'];
+}
 
 /**
  * @throws PRUNING_IMPOSSIBLE the target is beyond what may go, with the best that can be had
- * @throws LOSS_DOES_NOT_FIT · PATTERN_MATCHES_NOTHING · OP_HAS_NO_GRADIENT · MODEL_CANNOT_RUN
+ * @throws LOSS_DOES_NOT_FIT · PATTERN_MATCHES_NOTHING · OP_HAS_NO_GRADIENT · MODEL_CANNOT_RUN · OPTIONS_CONFLICT
  */
 export async function pruneModel(
   given: Model,
   settings: PruneSettings,
   ctx: PruneContext,
-): Promise<Pruned> {
-  const model = await prepareForPruning(given);
-  const valued = await valueGroups(model, model, settings, portion(ctx, 0, VALUING));
-  const start = { model, valued };
-  const rest = portion(ctx, VALUING, 1);
-  const { target } = settings;
-  if ('share' in target) return pruneTo(start, target.resource, target.share, settings, rest);
-  if ('maxDrop' in target) return pruneWithin(start, target.maxDrop, settings, rest);
-  return pruneToTime(start, target, settings, rest);
+): Promise<PrunedAs> {
+  const { granularity } = settings;
+  const { prune, changes }: Granularity = GRANULARITIES[granularity];
+  const pruned = await prune(await prepareForPruning(given), settings, ctx);
+  return { ...pruned, granularity, changes };
 }

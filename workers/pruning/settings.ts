@@ -10,6 +10,8 @@ import type { GradientsFrom } from './gradients.ts';
 import type { Resource } from './search/cost-model.ts';
 import type { SearchName } from './search/registry.ts';
 import type { Curve } from './search/search.ts';
+import type { Sparsity } from './sparsity/sparsity.ts';
+import type { GranularityName } from './structure/names.ts';
 
 /** How far to prune. */
 export type Target =
@@ -26,6 +28,7 @@ export type Compensation = 'patches' | 'channels';
 
 export interface PruneSettings {
   readonly target: Target;
+  readonly granularity: GranularityName;
   readonly criterion: CriterionName;
   readonly normalization: Normalization;
   readonly gradientsFrom: GradientsFrom | 'auto';
@@ -80,6 +83,8 @@ export interface Pruned {
   readonly refused: readonly { readonly tensor: string; readonly reason: string }[];
   /** Of the first round, where the search measured them. */
   readonly sensitivity?: readonly Curve[];
+  /** What is zero, where single weights were pruned. */
+  readonly sparsity?: Sparsity;
   readonly trials?: readonly Trial[];
   /** What the result itself measures, where the target is measured. */
   readonly confirmed?: number;

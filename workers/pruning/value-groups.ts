@@ -13,6 +13,7 @@ import { SEARCHES } from './search/registry.ts';
 import type { Curve, Search } from './search/search.ts';
 import { sensitivityCurves } from './sensitivity.ts';
 import type { PruneContext, PruneSettings } from './settings.ts';
+import { headGroups } from './structure/heads.ts';
 
 export interface Valued {
   readonly groups: readonly Group[];
@@ -34,7 +35,9 @@ export async function valueGroups(
   settings: PruneSettings,
   ctx: PruneContext,
 ): Promise<Valued> {
-  const groups = protectedGroups(findGroups(model).groups, settings.protect, model);
+  const { groups: all } = findGroups(model);
+  const wide = settings.granularity === 'head' ? headGroups(all, model) : all;
+  const groups = protectedGroups(wide, settings.protect, model);
   const { threads, provider, signal, seed, binding, samples } = ctx;
   const search: Search = SEARCHES[settings.search];
   const ofGradients = CRITERIA[settings.criterion].needs === 'gradients';

@@ -10,6 +10,7 @@ import { GRADIENT_SOURCES } from '../pruning/gradients.ts';
 import { pruneModel } from '../pruning/prune-model.ts';
 import { SEARCHES } from '../pruning/search/registry.ts';
 import type { Target } from '../pruning/settings.ts';
+import { GRANULARITY_NAMES } from '../pruning/structure/names.ts';
 import type { RunContext } from '../runtime/context.ts';
 import { lengthOf, TRAIN_OPTIONS, trainContext, trainInPlace, trainingImages } from './finetune.ts';
 import { keysOf, oneOf } from './one-of.ts';
@@ -56,6 +57,13 @@ const options = Type.Object(
           'How far to prune: one of these. Of macs, params and bytes at most this is kept and at least 0.02 less.',
       },
     ),
+    granularity: oneOf(GRANULARITY_NAMES, {
+      default: 'channel',
+      description:
+        'What goes. channel: channels of layers; head: whole attention heads; block: whole residual branches; unstructured: single ' +
+        'weights become zero; 2:4: two of every four neighbouring weights do. Zeros shrink the packed file alone: their target is the ' +
+        'share of weights (params) or of products (macs) that is left.',
+    }),
     criterion: oneOf(keysOf(CRITERIA), {
       default: 'fisher',
       description: 'What a channel is worth: the least worth go first.',

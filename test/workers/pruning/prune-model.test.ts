@@ -36,6 +36,7 @@ const make = () =>
 
 const settings: Omit<PruneSettings, 'target'> = {
   ...{ criterion: 'l2', normalization: 'group', gradientsFrom: 'auto', search: 'greedy' },
+  granularity: 'channel',
   ...{ compensate: false, rounds: 1, protect: [], multipleOf: 'auto' },
 };
 

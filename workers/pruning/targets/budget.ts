@@ -1,13 +1,14 @@
-/** @file Target `maxDrop`: as few MACs as the metric on the tune images allows. */
+/** @file Target `maxDrop`: as little as the metric on the tune images allows. */
 
 import { ServiceError } from '../../../src/contract/errors.ts';
+import type { Model } from '../../onnx/graph.ts';
 import { Judge } from '../../training/judge.ts';
-import { portion, pruneTo, type Start } from '../prune-to.ts';
-import type { PruneContext, Pruned, PruneSettings } from '../settings.ts';
+import { portion } from '../prune-to.ts';
+import type { PruneContext, Pruned } from '../settings.ts';
 import { approach } from './approach.ts';
 
 const MOST_TRIALS = 8;
-/** Shares of the MACs that are closer than this are not told apart. */
+/** Shares that are closer than this are not told apart. */
 const RESOLUTION = 0.02;
 const FIRST = 0.85;
 const FACTOR = 0.8;
@@ -15,22 +16,22 @@ const FACTOR = 0.8;
 /**
  * Every trial is a whole pruning, rebuilding and training between rounds included: reached where metric ≥ before − maxDrop.
  *
+ * @param make prunes the model to a share
  * @throws PRUNING_IMPOSSIBLE no cut was within the budget
  */
 export async function pruneWithin(
-  start: Start,
+  model: Model,
   maxDrop: number,
-  settings: PruneSettings,
   ctx: PruneContext,
+  make: (share: number, ctx: PruneContext) => Promise<Pruned>,
 ): Promise<Pruned> {
   const judge = new Judge(ctx.tune, ctx.binding, ctx);
-  const before = await judge.judge(start.model);
+  const before = await judge.judge(model);
   let n = 0;
   const { best, trials } = await approach('least share', {
     ...{ first: FIRST, factor: FACTOR, resolution: RESOLUTION, most: MOST_TRIALS },
     async tryShare(share) {
-      const own = portion(ctx, n / MOST_TRIALS, ++n / MOST_TRIALS);
-      const made = await pruneTo(start, 'macs', share, settings, own);
+      const made = await make(share, portion(ctx, n / MOST_TRIALS, ++n / MOST_TRIALS));
       const measured = await judge.judge(made.model);
       const reached = measured >= before - maxDrop;
       return { made: { made, measured }, trial: { share: made.shares.macs, measured, reached } };

@@ -55,7 +55,8 @@ export async function pruneToTime(
   return { ...made, trials, confirmed };
 }
 
-async function timed(
+/** Both models, run in turns. */
+export async function timed(
   before: Model,
   after: Model,
   { threads, provider, signal, binding }: PruneContext,
@@ -69,10 +70,10 @@ async function timed(
   return own!;
 }
 
-const measuredOf = ({ latency, speedup }: PairedLatency, target: TimeTarget): number =>
+export const measuredOf = ({ latency, speedup }: PairedLatency, target: TimeTarget): number =>
   'speedup' in target ? speedup : latency.median;
 
-const isFast = (measured: number, target: TimeTarget): boolean =>
+export const isFast = (measured: number, target: TimeTarget): boolean =>
   'speedup' in target ? measured >= target.speedup : measured <= target.latencyMs;
 
 function tooSlow(

@@ -53,6 +53,8 @@ export const REDUCTIONS = {
       return sum(g, g.mul(gate, gate), axis);
     },
   },
+  /** v·∂L/∂v of every element, row-major. */
+  eachGate: { gradient: true, build: (g, v, _, dv) => g.mul(v, dv!) },
   /** Σ over the axis of (∂L/∂v)²: one number per position, row-major over all other axes. */
   sensitivity: {
     gradient: true,
