@@ -143,7 +143,7 @@ const WRITTEN: Readonly<Record<string, Written>> = {
     ...IMAGE,
     groups: [4, 2, 2],
     weights: { a: [8, 3, 1, 1], b: [5, 4, 1, 1], z: [5, 6, 1, 1] },
-    ints: { from: [-4], to: [2 ** 62], axis: [1], picks: [0, 1, 2, 3, 7, 6] },
+    ints: { from: [-4], to: [2 ** 63], axis: [1], picks: [0, 1, 2, 3, 7, 6] },
     nodes: `p = Conv(x, a)  l = Slice(p, from, to, axis)  g = Gather<axis=1>(p, picks)  q = Conv(l, b)  r = Conv(g, z)
       y = Add(q, r)`,
   },
@@ -196,7 +196,7 @@ const WRITTEN: Readonly<Record<string, Written>> = {
         windows: [4, 4, 12],
         heads: [4, 4, 3, 2, 6],
       },
-      ...{ flat: [1, 16, 12], zero: [0], one: [1], end: [2 ** 62], axis: [1] },
+      ...{ flat: [1, 16, 12], zero: [0], one: [1], end: [2 ** 63], axis: [1] },
     },
     nodes: `t = MatMul(x, e)  s = Reshape(t, map)  s1 = Slice(s, one, end, axis)  s2 = Slice(s, zero, one, axis)
       r = Concat<axis=1>(s1, s2)  p = Reshape(r, parts)  u = Transpose<perm=[0, 1, 3, 2, 4, 5]>(p)

@@ -4,6 +4,7 @@ import type { Attribute, Node } from '../../onnx/graph.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import { numbersAs } from '../../onnx/values.ts';
 import type { Axis } from '../coupling/atoms.ts';
+import { listOf } from '../coupling/constants.ts';
 import type { Coupling } from '../coupling/couple.ts';
 import type { KeptPlaces } from './kept-places.ts';
 
@@ -50,8 +51,10 @@ export class NodeEdit {
   before = (axes: readonly Axis[]): number[] => axes.map((axis) => axis.length);
   after = (axes: readonly Axis[]): number[] => axes.map((axis) => this.kept(axis).length);
 
-  /** Write a list of whole numbers where it was: into the constant input, or the attribute. */
+  /** Write a list of whole numbers where it was: into the constant input, or the attribute. Equal ones are left as they are. */
   setInts(input: number, attribute: string, numbers: readonly number[]): void {
+    const before = listOf(this.node, input, attribute);
+    if (before?.length === numbers.length && before.every((n, i) => n === numbers[i])) return;
     const constant = this.node.inputs[input]?.constant;
     if (constant)
       this.inputs.set(input, numbersAs(constant.dtype, listDims(constant, numbers), numbers));
