@@ -12,7 +12,6 @@ export const OPTIONS_TO_COME: Readonly<
 > = {
   quantize: {
     method: ['qat', 'hybrid'],
-    io: true,
     qat: true,
   },
 };

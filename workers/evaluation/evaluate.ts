@@ -5,7 +5,8 @@ import { setImmediate } from 'node:timers/promises';
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { Sample } from '../data/dataset.ts';
 import type { Model } from '../onnx/graph.ts';
-import { openSession, type Session } from '../runtime/session.ts';
+import { openFloatSession } from '../runtime/float-session.ts';
+import type { Session } from '../runtime/session.ts';
 import { sampleFeeds, toPlanes } from '../tasks/feed.ts';
 import { TASKS } from '../tasks/registry.ts';
 import type { Evaluation, ImagePrediction, TaskBinding } from '../tasks/task.ts';
@@ -36,7 +37,7 @@ export async function evaluate(
 ): Promise<Evaluation> {
   expectKnownLabels(binding, samples);
   const { threads = 1, provider = 'cpu' } = options;
-  const session = await openSession(model, { threads, provider });
+  const session = await openFloatSession(model, { threads, provider });
   const watch = new OutputWatch(binding);
   try {
     const predictions = await predict(session, binding, samples, watch, options);

@@ -1,7 +1,7 @@
 /** @file Outputs that cannot be right whatever the image: every score equal, or no number at all. */
 
+import { openFloatSession } from '../runtime/float-session.ts';
 import type { Feed } from '../runtime/session.ts';
-import { openSession } from '../runtime/session.ts';
 import { imageFeed, toPlanes } from '../tasks/feed.ts';
 import { type OutputPart, scorePart } from '../tasks/output-parts.ts';
 import type { Plane, TaskBinding } from '../tasks/task.ts';
@@ -57,7 +57,7 @@ export async function findBrokenScores(
 ): Promise<readonly string[]> {
   if (binding.input === undefined || scorePart(binding) === undefined) return [];
   const watch = new OutputWatch(binding);
-  const session = await openSession(model);
+  const session = await openFloatSession(model);
   try {
     for (const feed of madeUpPictures(binding))
       watch.see(toPlanes(await session.run({ [binding.input.name]: feed })));

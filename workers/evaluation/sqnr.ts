@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 import type { Sample } from '../data/dataset.ts';
-import { openSession } from '../runtime/session.ts';
+import { openFloatSession } from '../runtime/float-session.ts';
 import { sampleFeeds, toPlanes } from '../tasks/feed.ts';
 import { type OutputPart, outputParts } from '../tasks/output-parts.ts';
 import type { Plane, TaskBinding } from '../tasks/task.ts';
@@ -31,8 +31,8 @@ export async function outputSqnr(
   { threads = 1, provider = 'cpu', signal, onProgress }: EvaluateOptions = {},
 ): Promise<OutputSqnr[]> {
   const sessions = [
-    await openSession(reference, { threads, provider }),
-    await openSession(candidate, { threads, provider }),
+    await openFloatSession(reference, { threads, provider }),
+    await openFloatSession(candidate, { threads, provider }),
   ] as const;
   const sums = outputParts(
     binding,

@@ -5,6 +5,7 @@ import type { RoundedLayer } from './adaround/round-model.ts';
 import { reportTensor, type TensorReport } from './choose-range.ts';
 import type { Choice } from './choose-variant.ts';
 import type { Filled } from './fill.ts';
+import { makeIntegerIo, type Port } from './integer-io.ts';
 import type { PrecisionName } from './precisions.ts';
 import type { ProfileName } from './profiles.ts';
 import { productRuns, type Run } from './runtime-graph.ts';
@@ -38,10 +39,12 @@ export interface QuantizeDetails {
   readonly tensors: readonly TensorReport[];
   /** Weights → channels whose scale was raised so that their bias fits 32 bits. */
   readonly raisedChannels: Readonly<Record<string, readonly number[]>>;
+  /** What became of inputs and outputs; null: they stay float. */
+  readonly io: readonly Port[] | null;
   readonly warnings: readonly string[];
 }
 
-/** @param model quantized, as the stage gives it back */
+/** @param model quantized; its ports become integers here where that is asked for */
 export async function detailsOf(
   model: Model,
   found: Survey,
@@ -51,6 +54,7 @@ export async function detailsOf(
 ): Promise<QuantizeDetails> {
   options.progress(0.98, "looking at the runtime's own graph");
   const runs = await productRuns(model, placement, options);
+  const io = options.io === 'quantized' ? makeIntegerIo(model) : null;
   const { raisedChannels } = inserted;
   return {
     precision: options.precision,
@@ -68,12 +72,16 @@ export async function detailsOf(
       .map(([name, quantizer]) => reportTensor(name, { ...found.chosen.get(name)!, quantizer }))
       .sort((a, b) => a.sqnrDb - b.sqnrDb),
     raisedChannels,
-    warnings: warningsOf(raisedChannels),
+    io,
+    warnings: [...raisedWarnings(raisedChannels), ...ioWarnings(io ?? [])],
   };
 }
 
-const warningsOf = (raised: QuantizeDetails['raisedChannels']): string[] =>
+const raisedWarnings = (raised: QuantizeDetails['raisedChannels']): string[] =>
   Object.entries(raised).map(
     ([weight, channels]) =>
       `The scale of ${channels.length} nearly empty channel(s) of '${weight}' was raised so that their bias fits 32 bits.`,
   );
+
+const ioWarnings = (ports: readonly Port[]): string[] =>
+  ports.flatMap((p) => ('float' in p ? [`'${p.name}' stays float32: ${p.float}.`] : []));

@@ -45,6 +45,8 @@ export interface PlaceOptions {
   readonly drowned: ReadonlyMap<string, number>;
   /** Names of the results of products that are to stay in float → why. */
   readonly relieved?: ReadonlyMap<string, string>;
+  /** Outputs that are quantized whatever makes them. */
+  readonly outputs?: readonly Value[];
 }
 
 export function place(graph: Graph, options: PlaceOptions): Placement {
@@ -75,6 +77,8 @@ export function place(graph: Graph, options: PlaceOptions): Placement {
       chosen.set(target.value, { activation: target.activation, readers: 'all' });
     else float.push(floatEntry(node, `the result only: ${drownedReason(lost, 'result')}`));
   }
+  for (const y of options.outputs ?? [])
+    if (!chosen.has(y)) chosen.set(y, { activation: undefined, readers: 'all' });
   const tensors = [...chosen].map(([value, how]) => ({ value, ...how }));
   return { products, tensors, float };
 }

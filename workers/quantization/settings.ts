@@ -13,6 +13,8 @@ export interface QuantizeOptions {
   readonly keepFloat: readonly string[];
   readonly reduceRange: boolean | 'auto';
   readonly rounding: 'nearest' | 'adaround';
+  /** Whether inputs and outputs become integers: default 'float'. */
+  readonly io?: 'float' | 'quantized';
   /** Of what is drawn by chance. */
   readonly seed: number;
   readonly images: number;

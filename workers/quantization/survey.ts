@@ -10,6 +10,7 @@ import { inferTypes } from '../runtime/infer-types.ts';
 import { calibrate, type Observed } from './calibrate.ts';
 import { type Chosen, chooseRange } from './choose-range.ts';
 import { convsBehind, DROWNED, signalLost } from './drowned.ts';
+import { integerOutputs } from './integer-io.ts';
 import { macsAt } from './macs-at.ts';
 import { matcher } from './matcher.ts';
 import { place, type QuantizedTensor } from './placement.ts';
@@ -48,6 +49,7 @@ export async function survey(model: Model, options: QuantizeOptions): Promise<Su
     macs,
     floatShare: 0,
     drowned: new Map(),
+    ...(options.io === 'quantized' && { outputs: integerOutputs(graph) }),
   });
   const observed = await observe(model, tensors, options);
   const chosen = await chooseRanges(tensors, observed, options);

@@ -4,6 +4,7 @@ import type { Graph, Model, Node } from '../onnx/graph.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { chooseRange } from './choose-range.ts';
 import { type Inserted, insertQdq } from './insert-qdq.ts';
+import { integerOutputs } from './integer-io.ts';
 import { matcher } from './matcher.ts';
 import { FLOAT_SHARE, type Placement, place } from './placement.ts';
 import { PRECISIONS, type Precision } from './precisions.ts';
@@ -40,7 +41,7 @@ export interface Written {
 export function writeSurvey(
   model: Model,
   found: Survey,
-  options: Pick<QuantizeOptions, 'precision' | 'profile' | 'keepFloat' | 'calibrator'>,
+  options: Pick<QuantizeOptions, 'precision' | 'profile' | 'keepFloat' | 'calibrator' | 'io'>,
   relief: Relief = NO_RELIEF,
   cache?: WeightCache,
 ): Written {
@@ -55,6 +56,7 @@ export function writeSurvey(
     floatShare: FLOAT_SHARE,
     drowned: found.drowned,
     relieved: relief.float,
+    ...(options.io === 'quantized' && { outputs: integerOutputs(graph) }),
   });
   const quantizers = new Map(
     placement.tensors.map((t) => [t.value, quantizerFor(t.value.name, found, relief, options)]),

@@ -5,6 +5,7 @@ import { ServiceError } from '../../src/contract/errors.ts';
 import type { Sample } from '../data/dataset.ts';
 import { drawn } from '../data/splits.ts';
 import { cloneModel } from '../onnx/clone.ts';
+import { floatFace } from '../onnx/float-face.ts';
 import type { Model } from '../onnx/graph.ts';
 import { normalize } from '../onnx/normalize.ts';
 import { packModel } from '../quantization/blocks/pack-model.ts';
@@ -23,6 +24,13 @@ import { feedsOf } from '../tasks/feed.ts';
 import { shapeAt } from '../tasks/model-input.ts';
 import { trainingImages } from './finetune.ts';
 import { keysOf, oneOf } from './one-of.ts';
+import {
+  isTrained,
+  QatOptions,
+  quantizeAndTrain,
+  refuseUntrained,
+  TRAINED_METHODS,
+} from './quantize-trained.ts';
 import { expectSameInterface } from './same-interface.ts';
 import { defineStage } from './stage.ts';
 import { standingOn } from './standing.ts';
@@ -42,9 +50,10 @@ const options = Type.Object(
       default: 'int8',
       description: `${describe(PRECISIONS)}; mixed: int8, and what that harms most in 16 bits or in float until accept.maxDrop and accept.minAgreement hold on the tune images (agreement 0.99 where neither is set); fp16: everything in float16 but what would overflow; weights-int8, weights-int4: MatMul and Gemm weights in blocks of 32 that share a scale, activations in float, without images.`,
     }),
-    method: oneOf(['ptq'], {
+    method: oneOf(['ptq', ...TRAINED_METHODS], {
       default: 'ptq',
-      description: 'ptq: ranges from calibration images, no training.',
+      description:
+        'ptq: ranges from calibration images, no training. qat: that, then training through the roundings. hybrid: that, then learned rounding, then training, each only while accept.maxDrop and accept.minAgreement do not hold on the tune images (agreement 0.99 where neither is set).',
     }),
     profile: oneOf(keysOf(PROFILES), {
       default: 'onnxruntime-cpu',
@@ -71,11 +80,17 @@ const options = Type.Object(
       description:
         'Nodes that stay in float: names, patterns with *, names of tensors they make, or op types.',
     }),
+    io: oneOf(['float', 'quantized'], {
+      default: 'float',
+      description:
+        "What inputs and outputs hold. quantized: integers, their scales in metadata 'lathe.io', for targets that want no float at all; an output that joins boxes and scores stays float.",
+    }),
     reduceRange: Type.Union([Type.Literal('auto'), Type.Boolean()], {
       default: 'auto',
       description:
         '7-bit weights, for CPUs whose 8-bit products saturate. auto: where this worker has no VNNI.',
     }),
+    qat: Type.Optional(QatOptions),
   },
   { additionalProperties: false },
 );
@@ -89,9 +104,15 @@ export const quantize = defineStage({
     not: { properties: { precision: { enum: keysOf(WEIGHT_ONLY) } }, required: ['precision'] },
   },
 
-  needsBudget: { properties: { precision: { const: 'mixed' } }, required: ['precision'] },
+  needsBudget: {
+    anyOf: [
+      { properties: { precision: { const: 'mixed' } }, required: ['precision'] },
+      { properties: { method: { enum: TRAINED_METHODS } }, required: ['method'] },
+    ],
+  },
 
-  prepare(model, { profile, precision }) {
+  prepare(model, { profile, precision, method, qat }) {
+    if (isTrained(method)) refuseUntrained(precision, qat);
     if (precision in PRECISIONS) activationsFor(profile, precision as PrecisionName);
     refuseUnquantizable(model);
   },
@@ -122,7 +143,7 @@ export const quantize = defineStage({
     return { model, details: { ...details } };
   },
 
-  ensures: expectSameInterface,
+  ensures: (before, after) => expectSameInterface(before, floatFace(after)),
 });
 
 const isWeightOnly = (precision: string): precision is keyof typeof WEIGHT_ONLY =>
@@ -133,15 +154,17 @@ type Common = Omit<QuantizeOptions, 'precision'>;
 
 function quantized(
   model: Model,
-  { precision, ...common }: Common & Pick<Chosen, 'precision'>,
+  { precision, method, qat, ...common }: Common & Pick<Chosen, 'precision' | 'method' | 'qat'>,
   ctx: RunContext,
 ) {
   if (precision === 'fp16') return halveModel(model, common);
-  if (precision !== 'mixed')
-    return quantizeModel(raiseTo(model, PRECISIONS[precision as PrecisionName]), {
-      ...common,
-      precision: precision as PrecisionName,
-    });
+  if (precision !== 'mixed') {
+    const raised = raiseTo(model, PRECISIONS[precision as PrecisionName]);
+    const all = { ...common, precision: precision as PrecisionName };
+    return isTrained(method)
+      ? quantizeAndTrain(raised, method, qat, all, ctx)
+      : quantizeModel(raised, all);
+  }
   const { tune } = trainingImages('quantize', ctx);
   const wide = PROFILES[common.profile].relief === '16 bit';
   raiseTo(model, PRECISIONS[wide ? 'int16' : 'int8']);
@@ -164,9 +187,10 @@ function raiseTo(model: Model, { opset, irVersion }: Precision): Model {
 }
 
 /** Images of the train split; those that decide are kept out where something is decided. */
-function calibrationSplit({ precision }: Chosen, ctx: RunContext): readonly Sample[] {
+function calibrationSplit({ precision, method }: Chosen, ctx: RunContext): readonly Sample[] {
   const train = ctx.dataset?.splits.train ?? [];
-  if (train.length > 0) return precision === 'mixed' ? trainingImages('quantize', ctx).fit : train;
+  if (train.length > 0)
+    return precision === 'mixed' || isTrained(method) ? trainingImages('quantize', ctx).fit : train;
   throw new ServiceError('DATASET_REQUIRED', {
     what: "Stage 'quantize'",
     why: 'it calibrates on images of the train split, and there are none',

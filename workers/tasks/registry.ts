@@ -2,6 +2,7 @@
 
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { TASK_NAMES } from '../../src/contract/job.ts';
+import { floatFace } from '../onnx/float-face.ts';
 import type { Model } from '../onnx/graph.ts';
 import { classify } from './classify.ts';
 import { detect } from './detect/detect.ts';
@@ -23,8 +24,9 @@ export function bindTask(
 ): TaskBinding {
   const { task, ...rest } = options;
   const misfits: string[] = [];
+  const seen = floatFace(model);
   for (const name of task === undefined ? (Object.keys(TASKS) as TaskName[]) : [task]) {
-    const found = TASKS[name].bind(model, rest);
+    const found = TASKS[name].bind(seen, rest);
     if (!('misfit' in found)) return found;
     misfits.push(found.misfit);
   }

@@ -9,8 +9,9 @@ import { PRECISIONS } from '../../../workers/quantization/precisions.ts';
 import { quantizeModel } from '../../../workers/quantization/quantize-model.ts';
 import type { QuantizeOptions } from '../../../workers/quantization/settings.ts';
 import { sqnr } from '../../../workers/quantization/sqnr.ts';
+import { openFloatSession } from '../../../workers/runtime/float-session.ts';
 import { randomInputs } from '../../../workers/runtime/random-inputs.ts';
-import { type Feed, openSession } from '../../../workers/runtime/session.ts';
+import type { Feed } from '../../../workers/runtime/session.ts';
 import { testFolder } from '../../helpers/image-folder.ts';
 
 export interface Quantized {
@@ -64,7 +65,7 @@ async function* each(feeds: readonly Record<string, Feed>[]) {
 }
 
 async function first(model: Model, feeds: Record<string, Feed>): Promise<Float32Array> {
-  const session = await openSession(model);
+  const session = await openFloatSession(model);
   const results = await session.run(feeds);
   await session.release();
   return results[model.graph.outputs[0]!.name]!.data as Float32Array;
