@@ -60,6 +60,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['workers/evaluation', 'workers/tasks', 'workers/data', 'workers/passes', 'workers/runtime'],
     ...['workers/autodiff', 'workers/onnx', 'src/contract'],
   ],
+  // Learns from the float model as a student does, and is judged as one.
+  'workers/quantization/qat': [...METHOD, 'workers/quantization', 'workers/distillation'],
   'workers/quantization': [
     ...['workers/training', 'workers/runtime', 'workers/autodiff', 'workers/onnx'],
     ...['workers/passes', 'src/contract'],

@@ -166,7 +166,7 @@ export function lengthOf({ epochs, steps, minutes }: TrainStageOptions): Length 
   return { epochs: epochs ?? DEFAULT_EPOCHS };
 }
 
-function settingsOf(chosen: TrainStageOptions): TrainSettings {
+export function settingsOf(chosen: TrainStageOptions): TrainSettings {
   const { epochs: _e, steps: _s, minutes: _m, batchNorm, augment, ...rest } = chosen;
   return {
     ...rest,

@@ -1,27 +1,36 @@
-/** @file The float model beside the quantized one while that is trained. */
+/** @file The float model beside the quantized one while that is trained: what it says is what is to be learned. */
 
+import { GraphBuilder } from '../../onnx/builder.ts';
 import type { Model, Value } from '../../onnx/graph.ts';
+import { shapeOf } from '../../onnx/static-shapes.ts';
 import { type Feed, openSession } from '../../runtime/session.ts';
 import { withOutputs } from '../../runtime/taps.ts';
 import type { TaskBinding } from '../../tasks/task.ts';
 import { batched } from '../../training/batched.ts';
-import type { BoundCompanion, Companion, StepWeights } from '../../training/companion.ts';
+import type { Companion, StepWeights } from '../../training/companion.ts';
+import { RANGE_GATE } from '../../training/flat-groups.ts';
 import type { BoundLoss } from '../../training/losses/loss.ts';
+import type { TrainedTensor } from '../../training/parameters.ts';
+import { fakeRule, writeOutFakes } from './fake-node.ts';
 import { type FloatSignals, floatSignals } from './float-signals.ts';
 
 export interface TeacherOptions {
   readonly binding: TaskBinding;
   readonly threads: number;
   readonly provider: string;
+  /** Share of the run after which ranges stay as they are. */
+  readonly holdRanges: number;
+  /** Puts fake quantization into the student, and says which of its numbers are trained. */
+  readonly insert: (g: GraphBuilder) => readonly TrainedTensor[];
 }
 
-/** One weight each for what the float model says and, where there is one, the task's loss: labels correct what it has wrong. */
+/** Weight of the task's loss beside what the float model says: labels correct what it has wrong. */
 const TASK = 0.1;
 
 /** @param float the model before quantization, with the quantized model's names */
 export const floatTeacher = (float: Model, options: TeacherOptions): Companion => ({
   async bind(forward, task, batch) {
-    const { binding, threads, provider } = options;
+    const { binding, threads, provider, insert, holdRanges } = options;
     const signals = floatSignals(forward.graph, binding);
     const image = binding.input!.name;
     const { model } = await batched(float, binding, batch);
@@ -29,8 +38,9 @@ export const floatTeacher = (float: Model, options: TeacherOptions): Companion =
     const session = await openSession(withOutputs(model, names), { threads, provider });
     return {
       loss: joined(signals, task),
-      parameters: [],
-      weights: CONSTANT,
+      parameters: insert(new GraphBuilder(forward.graph)),
+      weights: new RangeGate(holdRanges),
+      nodes: { ruleOf: fakeRule, writeOut: (g) => writeOutFakes(g.graph, g) },
       async feeds({ images, dims }) {
         const results = await session.run({ [image]: { dims, data: images } });
         return Object.fromEntries(
@@ -38,7 +48,7 @@ export const floatTeacher = (float: Model, options: TeacherOptions): Companion =
         );
       },
       release: () => session.release(),
-    } satisfies BoundCompanion;
+    };
   },
 });
 
@@ -50,9 +60,7 @@ function joined(signals: FloatSignals, task: BoundLoss | undefined): BoundLoss {
     reads: [...new Set([...signals.reads, ...(task?.reads ?? [])])],
     build(context) {
       const { g, batch, input } = context;
-      const teacher = signals.reads.map((v) =>
-        input(inputOf(v), v.type?.kind === 'tensor' ? (v.type.shape as number[]) : []),
-      );
+      const teacher = signals.reads.map((v) => input(inputOf(v), shapeOf(v)));
       const float = signals.build(g, teacher, batch);
       const own = task?.build(context);
       if (own === undefined) return { total: float, parts: { float }, feeds: () => ({}) };
@@ -65,14 +73,25 @@ function joined(signals: FloatSignals, task: BoundLoss | undefined): BoundLoss {
   };
 }
 
-/** Nothing is weighed anew. */
-const CONSTANT: StepWeights = {
-  scalars: () => ({}),
-  probes: () => [],
-  probed: () => {},
-  stepped: () => {},
-  judged: () => ({}),
-  shown: () => ({}),
-  state: () => null,
-  restore: () => {},
-};
+/** Ranges move until a share of the run is done; losses keep their weights. */
+class RangeGate implements StepWeights {
+  readonly #until: number;
+  #done = 0;
+
+  constructor(until: number) {
+    this.#until = until;
+  }
+
+  scalars = () => ({ [RANGE_GATE]: this.#done < this.#until ? 1 : 0 });
+  probes = () => [];
+  probed = () => {};
+  stepped(_losses: unknown, progress: number): void {
+    this.#done = progress;
+  }
+  judged = () => ({});
+  shown = () => ({});
+  state = () => this.#done;
+  restore(state: unknown): void {
+    this.#done = Number(state);
+  }
+}

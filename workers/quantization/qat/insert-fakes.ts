@@ -95,7 +95,8 @@ class Insertion {
     const start = g.floats(range.start.dims, floatsOf(range.start), theta);
     let scale = start;
     if (this.#learned) {
-      g.graph.initializers.push(theta);
+      const others = g.graph.initializers.filter((v) => v.name !== theta.name);
+      g.graph.initializers = [...others, theta];
       scale = g.mul(start, g.exp(g.scale(theta, RANGE_RATE)));
       this.parameters.push({ value: theta, initial: theta.constant!, role: 'range' });
     }

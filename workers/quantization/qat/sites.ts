@@ -6,7 +6,7 @@ import { axisOf } from '../../onnx/static-shapes.ts';
 import { GraphIndex } from '../../onnx/uses.ts';
 import { numbersOf } from '../../onnx/values.ts';
 import { FORMATS, type Format } from '../formats.ts';
-import { type Grid, gridOf } from './grid.ts';
+import { type Grid, gridOf, reduced } from './grid.ts';
 
 /** A constant of the quantized graph: codes in a scale, or numbers in float (no scale). */
 export interface StoredBias {
@@ -47,17 +47,24 @@ export interface Sites {
   readonly activations: readonly ActivationSite[];
 }
 
-/**
- * @param quantized as quantization wrote it: its own values are named, and may be filled anew
- * @param shares ops whose tensors have one scale together
- */
-export function sitesOf({ graph }: Model, shares: readonly string[]): Sites {
+export interface SiteOptions {
+  /** Ops whose tensors have one scale together. */
+  readonly shares: readonly string[];
+  /** Whether int8 weights keep to 7 bits. */
+  readonly reduceRange: boolean;
+}
+
+/** @param model as quantization wrote it: its own values are named, and may be filled anew */
+export function sitesOf({ graph }: Model, { shares, reduceRange }: SiteOptions): Sites {
   const reader = new Reader(graph);
   const quantizers = graph.nodes.filter(
     (n) => n.op === 'QuantizeLinear' && n.inputs[1]?.constant && !n.inputs[0]!.constant,
   );
   return {
-    weights: graph.nodes.flatMap((node) => reader.weight(node) ?? []),
+    weights: graph.nodes.flatMap((node) => {
+      const site = reader.weight(node);
+      return site ? [reduceRange ? { ...site, grid: reduced(site.grid) } : site] : [];
+    }),
     activations: tied(
       graph,
       shares,
