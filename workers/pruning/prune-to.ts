@@ -54,8 +54,8 @@ export async function pruneTo(
     const made = await pruneOnce(start, goal, settings, portion(own, VALUING, 1));
     model = made.model;
     report = composeCuts([report, made.report]);
-    rounds.push({ share: reached, ...made.figures });
-    await ctx.afterRound?.(model, k);
+    const training = await ctx.afterRound?.(model, k);
+    rounds.push({ share: reached, ...made.figures, ...(training && { training }) });
     reference = ctx.afterRound
       ? { model, report: [] }
       : { ...reference, report: composeCuts([reference.report, made.report]) };

@@ -3,6 +3,7 @@
 import type { Sample } from '../data/dataset.ts';
 import type { Model } from '../onnx/graph.ts';
 import type { TaskBinding } from '../tasks/task.ts';
+import type { Trained } from '../training/train.ts';
 import type { Normalization } from './criteria/normalize.ts';
 import type { CriterionName } from './criteria/registry.ts';
 import type { CutGroup } from './cut/cut.ts';
@@ -52,8 +53,8 @@ export interface PruneContext {
   readonly provider: string;
   readonly signal: AbortSignal;
   progress(done: number, doing: string): void;
-  /** Between rounds: train a little. */
-  afterRound?(model: Model, round: number): Promise<void>;
+  /** After a round: train `model` in place. */
+  afterRound?(model: Model, round: number): Promise<Trained>;
 }
 
 export interface Round {
@@ -63,6 +64,8 @@ export interface Round {
   /** Layers rebuilt, and the mean share of held-out error that rebuilding took away. */
   readonly rebuilt: number;
   readonly errorRemoved: number;
+  /** What training after the round did. */
+  readonly training?: Trained;
 }
 
 /** A cut that was tried on the way to a measured target. */

@@ -27,13 +27,19 @@ export function quantizedForm(graph: Graph): string | undefined {
   return undefined;
 }
 
+/** @throws MODEL_ALREADY_QUANTIZED */
+export function refuseQuantized({ graph }: Model): void {
+  const form = quantizedForm(graph);
+  if (form) throw new ServiceError('MODEL_ALREADY_QUANTIZED', { form });
+}
+
 /**
  * @throws MODEL_ALREADY_QUANTIZED
  * @throws MODEL_NOT_FLOAT32 a weight of another float type, by name
  */
-export function refuseUnquantizable({ graph }: Model): void {
-  const form = quantizedForm(graph);
-  if (form) throw new ServiceError('MODEL_ALREADY_QUANTIZED', { form });
+export function refuseUnquantizable(model: Model): void {
+  refuseQuantized(model);
+  const { graph } = model;
   for (const node of graph.nodes) {
     const index = weightIndex(node);
     const weight = index === undefined ? undefined : node.inputs[index];

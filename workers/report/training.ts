@@ -46,6 +46,15 @@ export function training(details: StageReport['details']): Markup | '' {
   return html`${words}${chart}`;
 }
 
+/** The same of training between rounds of pruning (`details.rounds[].training`). */
+export function trainingOfRounds({ rounds }: StageReport['details']): Markup | '' {
+  if (!Array.isArray(rounds)) return '';
+  const told = (rounds as { readonly training?: StageReport['details'] }[]).flatMap(
+    ({ training: of }, i) => (of ? [html`<h4>Round ${i + 1}</h4>${training(of)}`] : []),
+  );
+  return told.length > 0 ? html`${told}` : '';
+}
+
 /** Details that are told here and not again. */
 export const TRAINING_TOLD = [
   ...['loss', 'metric', 'steps', 'epochs', 'lr', 'before', 'best', 'bestStep'],

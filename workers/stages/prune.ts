@@ -11,7 +11,9 @@ import { pruneModel } from '../pruning/prune-model.ts';
 import { SEARCHES } from '../pruning/search/registry.ts';
 import type { Target } from '../pruning/settings.ts';
 import { GRANULARITY_NAMES } from '../pruning/structure/names.ts';
+import { refuseQuantized } from '../quantization/eligibility.ts';
 import type { RunContext } from '../runtime/context.ts';
+import type { Trained } from '../training/train.ts';
 import { lengthOf, TRAIN_OPTIONS, trainContext, trainInPlace, trainingImages } from './finetune.ts';
 import { keysOf, oneOf } from './one-of.ts';
 import { expectSameInterface } from './same-interface.ts';
@@ -128,7 +130,10 @@ export const prune = defineStage({
   options,
   needsImages: {},
 
-  prepare: (_model, { finetune }) => void (finetune && lengthOf(finetune)),
+  prepare(model, { finetune }) {
+    refuseQuantized(model);
+    if (finetune) lengthOf(finetune);
+  },
 
   async run(model, chosen, ctx) {
     const { fit, tune } = imagesOf(chosen, ctx);
@@ -174,7 +179,9 @@ function targetOf(target: Static<typeof options>['target']): Target {
 /** Training between rounds. */
 const tuned =
   (finetune: NonNullable<Static<typeof options>['finetune']>, ctx: RunContext) =>
-  async (model: Model): Promise<void> => {
-    const context = { ...trainContext(ctx), kept: undefined, ...trainingImages('prune', ctx) };
-    await trainInPlace(model, finetune, context);
+  (model: Model, round: number): Promise<Trained> => {
+    const images = trainingImages('prune', ctx);
+    const metric: RunContext['metric'] = (record) => ctx.metric({ ...record, round });
+    const context = { ...trainContext(ctx), kept: undefined, ...images, metric };
+    return trainInPlace(model, finetune, context);
   };

@@ -47,7 +47,7 @@ export const MODEL_ERRORS = {
     status: 422,
     retry: false,
     message: (p: { form: string }) =>
-      `The model is quantized already (${p.form}). It can be evaluated, benchmarked and simplified; quantize needs the float32 model it was made from, or a stage 'simplify' with 'dequantize' before it.`,
+      `The model is quantized already (${p.form}). It can be evaluated, benchmarked and simplified; this stage needs the float32 model it was made from, or a stage 'simplify' with 'dequantize' before it.`,
   },
   NOTHING_TO_QUANTIZE: {
     status: 422,
