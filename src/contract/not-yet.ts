@@ -9,9 +9,4 @@ export const STAGES_TO_COME = ['factorize', 'distill'] as const;
 /** Options of stages: any value of the option (`true`), or single values. */
 export const OPTIONS_TO_COME: Readonly<
   Record<string, Readonly<Record<string, true | readonly string[]>>>
-> = {
-  quantize: {
-    method: ['qat', 'hybrid'],
-    qat: true,
-  },
-};
+> = {};
