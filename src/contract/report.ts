@@ -45,6 +45,41 @@ export const Measured = Type.Object({
 });
 export type Measured = Static<typeof Measured>;
 
+/** What precision `mixed` of `quantize` tried, kept and took out of 8 bits. */
+export const MixedPrecision = Type.Object({
+  budget: Type.Object({
+    maxDrop: Type.Optional(Type.Number()),
+    minAgreement: Type.Optional(Type.Number()),
+  }),
+  held: Type.Boolean({ description: 'By the model that was kept, on the tune images.' }),
+  flips: Type.Array(
+    Type.Object({
+      tensor: Type.String(),
+      to: Type.Enum(['float', '16 bit']),
+      harm: Type.Number({ description: 'Noise over signal of the outputs that goes with it.' }),
+      macs: Type.Number({ description: 'Multiply-accumulates that leave 8 bits with it.' }),
+    }),
+    { description: 'What left 8 bits, the best bargain first.' },
+  ),
+  pareto: Type.Array(
+    Type.Object({
+      flips: Type.Integer({ description: 'How many of the most harmful left 8 bits.' }),
+      convMacs8bit: Type.Number({ description: 'Share of the Conv MACs left in 8 bits.' }),
+      agreement: Type.Number(),
+      drop: Type.Union([Type.Number(), Type.Null()]),
+      held: Type.Boolean(),
+    }),
+    { description: 'Every way that was tried, on the tune images.' },
+  ),
+  sensitivitySeconds: Type.Number(),
+});
+export type MixedPrecision = Static<typeof MixedPrecision>;
+
+/** Each stage's own; what is typed here is what other programs build on. */
+const Details = Type.Unsafe<Record<string, unknown>>(
+  Type.Object({ mixed: Type.Optional(MixedPrecision) }, { additionalProperties: true }),
+);
+
 export const StageReport = Type.Object({
   stage: Type.String(),
   options: Type.Record(Type.String(), Type.Unknown(), {
@@ -66,7 +101,7 @@ export const StageReport = Type.Object({
       ),
     }),
   ]),
-  details: Type.Record(Type.String(), Type.Unknown()),
+  details: Details,
   warnings: Type.Array(Type.String()),
 });
 export type StageReport = Static<typeof StageReport>;

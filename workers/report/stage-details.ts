@@ -75,6 +75,8 @@ const TOLD: ReadonlySet<string> = new Set([
   'convs',
   'fusedConvs',
   'sensitivity',
+  'mixed',
+  'runs',
   ...TRAINING_TOLD,
 ]);
 const LONGEST = 6000;
