@@ -177,11 +177,16 @@ function exchange(g: GraphBuilder, n: number, like: Value): Value {
 }
 
 /**
- * dW[m, c, k] = Σ_{n, o} dY[n, m, o]·X[n, c, s·o + d·k − p]: one matrix product of dY with the patches of X.
+ * dW[m, c, k] = Σ_{n, o} dY[n, m, o]·X[n, c, s·o + d·k − p]: one matrix product of patches of dY with patches of X.
  *
- * The patches are written by a depthwise Conv whose kernels are one-hot: that pads, strides and copies in several threads at
- * once, in the order of the weight, and takes half the time of one Slice per tap and a Concat (the textbook form, a Conv
- * with batch and channels exchanged, takes several times more).
+ * The taps of an axis of stride 1 may be laid out on either side, for q = s·o + d·k − p can be counted instead of o:
+ *
+ *     dW[m, c, (i, j)] = Σ_{n, q, o} dY[n, m, q − d·i + p, o]·X[n, c, q, s·o + d·j − p]
+ *
+ * With three taps on each side of a 3 × 3 kernel the patches hold 3·(M + C) rows instead of 9·C, and the product is the same.
+ * Patches are written by a depthwise Conv whose kernels are one-hot: that pads, strides and copies in several threads at
+ * once, and takes half the time of one Slice per tap and a Concat (the textbook form, a Conv with batch and channels
+ * exchanged, takes several times more).
  */
 export function weightGradient(
   g: GraphBuilder,
@@ -192,14 +197,70 @@ export function weightGradient(
 ): Value {
   const [m, cPerGroup, ...kernel] = weight as [number, number, ...number[]];
   const [n, , ...out] = shapeOf(d) as [number, number, ...number[]];
-  const [group, length, taps] = [win.group, sizeOf(out), sizeOf(kernel)];
-  if (cPerGroup === 1 && m === group) return depthwiseGradient(g, x, d, weight, win);
-  const mirrored = mirroredWindow(win, m, cPerGroup);
-  if (mirrored) return throughOutputPatches(g, x, d, weight, mirrored);
-  const batch = group === 1 ? [n] : [n, group];
-  const columns = g.reshape(patches(g, x, out, win), [...batch, cPerGroup * taps, length]);
-  const product = g.matmul(g.reshape(d, [...batch, m / group, length]), g.swap(columns));
-  return g.reshape(sumOverBatch(g, product), weight);
+  if (cPerGroup === 1 && m === win.group) return depthwiseGradient(g, x, d, weight, win);
+  const { lead, extents } = cheapestSplit(win, weight, shapeOf(x).slice(2), out, n);
+  const [ahead, behind] = [sizeOf(kernel.slice(0, lead)), sizeOf(kernel.slice(lead))];
+  const batch = win.group === 1 ? [n] : [n, win.group];
+  const length = sizeOf(extents);
+  const dPatches = patches(g, d, extents, mirrored(win, lead), 'reversed');
+  const rows = g.reshape(dPatches, [...batch, (m / win.group) * ahead, length]);
+  const xPatches = patches(g, x, extents, trailing(win, lead), 'forward');
+  const columns = g.reshape(xPatches, [...batch, cPerGroup * behind, length]);
+  const product = sumOverBatch(g, g.matmul(rows, g.swap(columns)));
+  if (ahead === 1) return g.reshape(product, weight);
+  const apart = g.reshape(product, [m, ahead, cPerGroup, behind]);
+  return g.reshape(g.transpose(apart, [0, 2, 1, 3]), weight);
+}
+
+/** Weights of what a split costs, per number: to write a patch, each tap of that, to turn a weight, to multiply and add. */
+const COST = { write: 1, tap: 0.15, turn: 2, product: 0.05 };
+
+/**
+ * How many leading axes have their taps on dY's side, and the positions that are then summed over: X's along these axes,
+ * Y's along the others. The cheapest by `COST`.
+ */
+function cheapestSplit(win: Window, weight: Shape, spatial: Shape, out: Shape, n: number) {
+  const [m, c, ...kernel] = weight as [number, number, ...number[]];
+  const splits = range(kernel.length + 1)
+    .filter((lead) => lead === 0 || canLead(win, lead))
+    .map((lead) => {
+      const extents = [...spatial.slice(0, lead), ...out.slice(lead)];
+      const [ahead, behind] = [sizeOf(kernel.slice(0, lead)), sizeOf(kernel.slice(lead))];
+      const perPosition =
+        writing(m, ahead) + writing(c * win.group, behind) + COST.product * m * c * ahead * behind;
+      const turning = ahead === 1 ? 0 : COST.turn * m * c * ahead * behind;
+      return { lead, extents, cost: n * sizeOf(extents) * perPosition + turning };
+    });
+  return splits.reduce((best, split) => (split.cost < best.cost ? split : best));
+}
+
+const writing = (channels: number, taps: number) =>
+  taps === 1 ? 0 : channels * taps * (COST.write + COST.tap * taps);
+
+/** Whether the taps of the first `lead` axes can be laid out on dY: stride 1, and no padding beyond the kernel's reach. */
+function canLead(win: Window, lead: number): boolean {
+  return range(lead).every((i) => win.strides[i] === 1 && mirroredPad(win, i) >= 0);
+}
+
+const mirroredPad = (win: Window, i: number) =>
+  win.dilations[i]! * (win.kernel[i]! - 1) - win.before[i]!;
+
+/** The window by which positions of X see dY along the first `lead` axes; one tap along the others. */
+function mirrored(win: Window, lead: number): Window {
+  const of = (inside: (i: number) => number, outside: number) =>
+    win.kernel.map((_, i) => (i < lead ? inside(i) : outside));
+  return {
+    ...win,
+    kernel: of((i) => win.kernel[i]!, 1),
+    strides: of(() => 1, 1),
+    before: of((i) => mirroredPad(win, i), 0),
+  };
+}
+
+/** The window by which outputs see X along the axes after the first `lead`; one tap along those. */
+function trailing(win: Window, lead: number): Window {
+  const of = (values: Shape, outside: number) => values.map((v, i) => (i < lead ? outside : v));
+  return { ...win, kernel: of(win.kernel, 1), before: of(win.before, 0) };
 }
 
 /**
@@ -212,45 +273,17 @@ function sumOverBatch(g: GraphBuilder, v: Value): Value {
   return g.reshape(g.matmul(ones, g.reshape(v, [n, sizeOf(rest)])), rest);
 }
 
-/** How many times fewer outputs than inputs make it worth to take patches of dY instead. */
-const FEWER = 1.15;
-
-/** The window by which positions of X see dY; undefined where patches of X are the better, or the only, way. */
-function mirroredWindow(win: Window, outputs: number, inputs: number): Window | undefined {
-  const before = win.kernel.map((k, i) => win.dilations[i]! * (k - 1) - win.before[i]!);
-  const isPlain =
-    win.group === 1 && win.strides.every((s) => s === 1) && before.every((b) => b >= 0);
-  const taps = sizeOf(win.kernel);
-  return isPlain && taps > 1 && taps <= MOST_TAPS && outputs * FEWER < inputs
-    ? { ...win, before }
-    : undefined;
-}
-
-/** dW[m, c, k] = Σ_{n, q} dY[n, m, q − d·k + p]·X[n, c, q]: patches of dY, with the taps the other way round. */
-function throughOutputPatches(
-  g: GraphBuilder,
-  x: Value,
-  d: Value,
-  weight: Shape,
-  mirrored: Window,
-): Value {
-  const [m, c, ...kernel] = weight as [number, number, ...number[]];
-  const [n, , ...spatial] = shapeOf(x) as [number, number, ...number[]];
-  const [taps, length] = [sizeOf(kernel), sizeOf(spatial)];
-  const rows = g.reshape(patches(g, d, spatial, mirrored), [n, m * taps, length]);
-  const product = sumOverBatch(g, g.matmul(rows, g.swap(g.reshape(x, [n, c, length]))));
-  const swapped = g.reshape(g.transpose(g.reshape(product, [m, taps, c]), [0, 2, 1]), [
-    m * c,
-    taps,
-  ]);
-  return g.reshape(g.matmul(swapped, exchange(g, taps, x)), weight);
-}
-
 /** Largest number of taps whose patches a one-hot Conv writes: its kernels have taps² numbers per channel. */
 const MOST_TAPS = 64;
 
-/** What each position's kernel meets: (N, C·taps, O…), the taps of a channel side by side. */
-function patches(g: GraphBuilder, x: Value, out: Shape, win: Window): Value {
+/** What each position's kernel meets: (N, C·taps, O…), the taps of a channel side by side, the last first where reversed. */
+function patches(
+  g: GraphBuilder,
+  x: Value,
+  out: Shape,
+  win: Window,
+  order: 'forward' | 'reversed',
+): Value {
   const [n, channels, ...spatial] = shapeOf(x) as [number, number, ...number[]];
   const taps = sizeOf(win.kernel);
   const reach = win.kernel.map((k, i) => win.dilations[i]! * (k - 1) + 1);
@@ -259,14 +292,17 @@ function patches(g: GraphBuilder, x: Value, out: Shape, win: Window): Value {
   );
   if (taps === 1 && win.strides.every((s) => s === 1) && after.every((a) => a === 0)) return x;
   if (taps > MOST_TAPS) {
-    const pieces = tapSlices(g, x, out, win).map((p) => g.reshape(p, [n, channels, 1, ...out]));
+    const slices = tapSlices(g, x, out, win);
+    const ordered = order === 'forward' ? slices : slices.toReversed();
+    const pieces = ordered.map((p) => g.reshape(p, [n, channels, 1, ...out]));
     return g.reshape(g.concat(pieces, 2), [n, channels * taps, ...out]);
   }
   // Rows and columns that no kernel reaches are cut first: a Conv has no negative padding.
   const unreached = after.map((a) => Math.min(a, 0));
   const kept = g.pad(x, [0, 0, ...out.map(() => 0)], [0, 0, ...unreached]);
   const oneHot = new Float32Array(channels * taps * taps);
-  for (let row = 0; row < channels * taps; row++) oneHot[row * taps + (row % taps)] = 1;
+  const tapOf = (row: number) => (order === 'forward' ? row % taps : taps - 1 - (row % taps));
+  for (let row = 0; row < channels * taps; row++) oneHot[row * taps + tapOf(row)] = 1;
   const kernels = g.floats([channels * taps, 1, ...win.kernel], oneHot, x);
   const padding = { before: win.before, after: after.map((a) => Math.max(a, 0)) };
   const attributes = attributesOf({ ...win, ...padding, group: channels });
