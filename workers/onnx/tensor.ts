@@ -37,7 +37,7 @@ export class Tensor {
 
   static int64(dims: readonly number[], data: ArrayLike<number> | BigInt64Array): Tensor {
     const values =
-      data instanceof BigInt64Array ? data : BigInt64Array.from(Array.from(data, (v) => BigInt(v)));
+      data instanceof BigInt64Array ? data : BigInt64Array.from(Array.from(data, toInt64));
     return new Tensor('int64', dims, bytesOf(values));
   }
 
@@ -45,6 +45,12 @@ export class Tensor {
   get size(): number {
     return this.dims.reduce((n, d) => n * d, 1);
   }
+}
+
+/** "To the end" is 2⁶³ − 1, which as a number is 2⁶³: it must not wrap around. */
+export function toInt64(x: number): bigint {
+  const exact = BigInt(x);
+  return exact >= 2n ** 63n ? 2n ** 63n - 1n : exact;
 }
 
 /** The bytes under a typed array, without a copy. */

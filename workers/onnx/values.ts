@@ -60,20 +60,12 @@ export function makeTensor(
   dims: readonly number[],
   numbers: ArrayLike<number>,
 ): Tensor {
-  if (dtype === 'int64' || dtype === 'uint64') {
-    const Type = ARRAYS[dtype];
-    const most = dtype === 'int64' ? 2n ** 63n - 1n : 2n ** 64n - 1n;
-    return new Tensor(dtype, dims, bytesOf(Type.from(Array.from(numbers, (x) => upTo(most, x)))));
-  }
+  if (dtype === 'int64') return Tensor.int64(dims, numbers);
+  if (dtype === 'uint64')
+    return new Tensor(dtype, dims, bytesOf(BigUint64Array.from(Array.from(numbers, BigInt))));
   const Type = ARRAYS[dtype] as unknown as { from(x: ArrayLike<number>): ArrayBufferView };
   return new Tensor(dtype, dims, bytesOf(Type.from(numbers)));
 }
-
-/** "To the end" is written as 2⁶³ − 1, which a number rounds to 2⁶³: it must not wrap around. */
-const upTo = (most: bigint, x: number): bigint => {
-  const exact = BigInt(x);
-  return exact > most ? most : exact;
-};
 
 /** A tensor of any type that holds numbers: also float16 and bfloat16, rounded to nearest. */
 export function numbersAs(

@@ -48,7 +48,10 @@ function byThreshold(
     masks.reduce((sum, mask, i) => sum + weigh(all[i]!.layer) * ones(mask), 0);
   const whole = left(scores.map((s) => new Uint8Array(s.length).fill(1)));
   const same = all.every(({ layer }) => weigh(layer) === weigh(all[0]!.layer));
-  if (same) return unstructured(scores, Math.max(0, 1 - goal / whole));
+  const count = scores.reduce((n, s) => n + s.length, 0);
+  // Half a weight more, so that rounding does not leave one too many.
+  const share = (n: number) => (Math.ceil(n * count - 1e-6) + 0.5) / count;
+  if (same) return unstructured(scores, share(Math.max(0, 1 - goal / whole)));
   let [few, many] = [0, 1];
   for (let i = 0; i < STEPS && many - few > 1e-4; i++) {
     const middle = (few + many) / 2;

@@ -2,6 +2,8 @@
 
 import { countMacs } from '../../onnx/cost.ts';
 import type { Model } from '../../onnx/graph.ts';
+import { randomInputs } from '../../runtime/random-inputs.ts';
+import { cotangents } from '../criteria/sources/cotangents.ts';
 import { type Gradients, gradientsOf } from '../gradients.ts';
 import { maskedLosses } from '../masked-loss.ts';
 import { isProtected } from '../protect.ts';
@@ -32,9 +34,7 @@ export class BlockPath {
       const add = model.graph.nodes.find((n) => n.outputs[0]?.name === sum)!;
       return !named(add, add.outputs[0]!);
     });
-    const { samples, binding, threads, provider, seed } = ctx;
-    const subject = { model, predictor: model, samples, binding };
-    this.#gradients = gradientsOf(settings.gradientsFrom, subject, { threads, provider, seed });
+    this.#gradients = measuredBy(model, settings, ctx);
     this.gradientsFrom = this.#gradients.from;
   }
 
@@ -84,4 +84,16 @@ export class BlockPath {
       candidates.map(({ sum }, i) => [sum, Math.max(0, losses[2 + i]! - losses[1]!)] as const),
     );
   }
+}
+
+/** Without images the change of the outputs on one random input is what is measured. */
+function measuredBy(model: Model, settings: PruneSettings, ctx: PruneContext): Gradients {
+  const { samples, binding, threads, provider, seed } = ctx;
+  const subject = { model, predictor: model, samples, binding };
+  if (samples.length > 0)
+    return gradientsOf(settings.gradientsFrom, subject, { threads, provider, seed });
+  async function* images() {
+    yield { feeds: randomInputs(model, seed) };
+  }
+  return { from: 'cotangents', source: cotangents({ seed }), images };
 }
