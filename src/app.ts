@@ -28,6 +28,7 @@ import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
 import { stageRoutes } from './routes/stages.ts';
 import { submitRoutes } from './routes/submit.ts';
+import { uploadRoutes } from './routes/uploads.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { workerRoutes } from './routes/workers.ts';
 
@@ -47,6 +48,7 @@ export interface AppOptions {
 const V1 = [
   modelRoutes,
   datasetRoutes,
+  uploadRoutes,
   submitRoutes,
   jobRoutes,
   eventRoutes,

@@ -143,6 +143,10 @@ export const VARIABLES = {
   LATHE_S3_BUCKET: text('', 'The bucket, with LATHE_STORAGE=s3.'),
   LATHE_S3_ENDPOINT: text('', 'Address of a storage that speaks S3; without it, AWS.'),
   LATHE_S3_REGION: text('us-east-1', 'Region of the bucket.'),
+  LATHE_S3_PUBLIC_ENDPOINT: text(
+    '',
+    'That storage as clients reach it, for transfers past this server; without it, LATHE_S3_ENDPOINT.',
+  ),
   REDIS_URL: redisUrl,
   LATHE_REDIS_PREFIX: text(
     '{lathe}',
@@ -161,6 +165,16 @@ export const VARIABLES = {
   ),
   LATHE_MAX_MODEL_BYTES: bytes(2 * GiB, 1, 'Largest model upload.'),
   LATHE_MAX_DATASET_BYTES: bytes(20 * GiB, 1, 'Largest data set upload.'),
+  LATHE_UPLOAD_HOURS: integer(
+    48,
+    [1, 8760],
+    'Hours after its last byte that an unfinished upload is kept.',
+  ),
+  LATHE_IMPORT_SECONDS: integer(3600, [1, 86_400], 'Longest time that an import may take.'),
+  LATHE_IMPORT_BUCKETS: text(
+    '',
+    'Buckets, comma-separated, each alone or as bucket/prefix, that s3:// imports may read; without it, none.',
+  ),
   LATHE_RATE_LIMIT: integer(6000, [1, 1e9], 'Requests per tenant and minute.'),
   LATHE_MIN_FREE_BYTES: bytes(256 * 2 ** 20, 0, 'Disk space below which the server is not ready.'),
   LATHE_RETENTION_DAYS: integer(
@@ -210,7 +224,12 @@ export interface Config {
   readonly port: number;
   readonly dataDir: string;
   readonly storage: Values['LATHE_STORAGE'];
-  readonly s3: { readonly bucket: string; readonly endpoint: string; readonly region: string };
+  readonly s3: {
+    readonly bucket: string;
+    readonly endpoint: string;
+    readonly region: string;
+    readonly publicEndpoint: string;
+  };
   readonly redisUrl: string;
   readonly redisPrefix: string;
   readonly apiKeys: readonly ApiKey[];
@@ -221,6 +240,10 @@ export interface Config {
   readonly secretKey: string;
   readonly maxModelBytes: number;
   readonly maxDatasetBytes: number;
+  readonly uploadHours: number;
+  readonly importSeconds: number;
+  /** `bucket` or `bucket/prefix`. */
+  readonly importBuckets: readonly string[];
   readonly rateLimit: number;
   readonly minFreeBytes: number;
   /** 0: for ever. */
@@ -266,6 +289,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       bucket: values.LATHE_S3_BUCKET,
       endpoint: values.LATHE_S3_ENDPOINT,
       region: values.LATHE_S3_REGION,
+      publicEndpoint: values.LATHE_S3_PUBLIC_ENDPOINT,
     }),
     redisUrl: values.REDIS_URL,
     redisPrefix: values.LATHE_REDIS_PREFIX,
@@ -276,6 +300,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     secretKey: values.LATHE_SECRET_KEY,
     maxModelBytes: values.LATHE_MAX_MODEL_BYTES,
     maxDatasetBytes: values.LATHE_MAX_DATASET_BYTES,
+    uploadHours: values.LATHE_UPLOAD_HOURS,
+    importSeconds: values.LATHE_IMPORT_SECONDS,
+    importBuckets: listed(values.LATHE_IMPORT_BUCKETS),
     rateLimit: values.LATHE_RATE_LIMIT,
     minFreeBytes: values.LATHE_MIN_FREE_BYTES,
     retentionDays: values.LATHE_RETENTION_DAYS,
@@ -299,11 +326,16 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   return Object.freeze(config);
 }
 
+const listed = (text: string): readonly string[] =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+
 /** Those that are named; where nobody is and there is one tenant only, that one. */
 function operatorsOf({ LATHE_OPERATORS, LATHE_API_KEYS }: Values): readonly string[] {
-  const named = LATHE_OPERATORS.split(',').map((name) => name.trim());
+  const given = listed(LATHE_OPERATORS);
   const tenants = [...new Set(LATHE_API_KEYS.map(({ name }) => name))];
-  const given = named.filter((name) => name !== '');
   return given.length === 0 && tenants.length === 1 ? tenants : given;
 }
 

@@ -25,6 +25,7 @@ import type { Collaborators } from './routes/collaborators.ts';
 import { sealFor } from './secrets/seal.ts';
 import { openStore } from './storage/registry.ts';
 import { Uploads } from './storage/uploads.ts';
+import { openResumable } from './transfers.ts';
 import { purgeEnded, upkeep } from './upkeep.ts';
 import { ownVersion } from './version.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
@@ -70,6 +71,9 @@ export async function openServices(
     uploads: new Uploads(dataDir),
     retentionDays: config.retentionDays,
   };
+  const inspector = new Inspector({ scratch: join(dataDir, 'incoming') });
+  const transfer = { ...needs, inspector, redis, subscriber, closing, onError };
+  const resumable = openResumable(config, transfer);
   const seal = await sealFor(config.secretKey, dataDir);
   const allowPrivate = config.allowPrivateTargets;
   const webhooks = new Webhooks({ jobs, redis, seal, allowPrivate });
@@ -77,7 +81,7 @@ export async function openServices(
     config.role === 'api'
       ? undefined // another process delivers
       : webhooks.deliver({ jobs, prefix, redis: steady, waiting, onError });
-  const rounds = everySoOften(steady, prefix, UPKEEP_MS, () => upkeep(needs), onError);
+  const rounds = everySoOften(steady, prefix, UPKEEP_MS, () => upkeep({ ...needs, resumable }), onError);
   const workers = new Workers(redis, prefix);
   const often = setInterval(() => {
     if (redis.status !== 'ready') return;
@@ -105,7 +109,8 @@ export async function openServices(
       webhooks,
       purge,
       closing,
-      inspector: new Inspector({ scratch: join(dataDir, 'incoming') }),
+      inspector,
+      resumable,
       stages: readStageDocument(),
       resultKey: (spec) => resultKey(spec, ownVersion()),
       limits: {
@@ -121,7 +126,7 @@ export async function openServices(
     },
     async close() {
       clearInterval(often);
-      await Promise.allSettled([deliveries?.close(), rounds.close()]);
+      await Promise.allSettled([deliveries?.close(), rounds.close(), resumable.close()]);
       await queue.close().catch(onError);
       for (const connection of [redis, subscriber, steady, waiting]) connection.disconnect();
     },

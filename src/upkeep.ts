@@ -9,6 +9,7 @@ import { type JobRecord, TERMINAL } from './records/job-record.ts';
 import type { Jobs } from './records/jobs.ts';
 import type { Models } from './records/models.ts';
 import type { Purges } from './records/purges.ts';
+import type { Resumable } from './resumable/resumable.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
 import type { Uploads } from './storage/uploads.ts';
 
@@ -34,11 +35,15 @@ const YOUNG_MS = 3_600_000;
 const JUST_PUT_MS = 2000;
 
 /** One round of everything. Idempotent; one process at a time does it. */
-export async function upkeep(needs: UpkeepNeeds): Promise<void> {
+export async function upkeep(
+  needs: UpkeepNeeds & { readonly resumable: Resumable },
+): Promise<void> {
   await reconcile(needs.jobs, needs.queue);
   for (const id of await needs.purges.all()) await purgeEnded(needs, id);
+  await needs.resumable.sweep();
   if (!(await needs.purges.due('sweep', HOUR_S))) return;
   await needs.uploads.sweep();
+  await needs.resumable.sweepFiles();
   await retire(needs);
   await freeFiles(needs, undefined, YOUNG_MS);
 }

@@ -4,6 +4,13 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 import type { Audit } from '../records/audit.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** `failures`: only requests that were refused are written down; there are many others. */
+    audit?: 'failures';
+  }
+}
+
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Of an id that a client has chosen. */
@@ -14,6 +21,7 @@ export function installAudit(app: FastifyInstance, audit: Pick<Audit, 'add'>): v
   app.addHook('onResponse', async (request, reply) => {
     const action = request.routeOptions.schema?.operationId;
     if (READS.has(request.method) || action === undefined || reply.statusCode === 401) return;
+    if (request.routeOptions.config.audit === 'failures' && reply.statusCode < 400) return;
     const location = String(reply.getHeader('location') ?? '');
     const entry = {
       at: new Date().toISOString(),

@@ -10,6 +10,7 @@ import { WEBHOOK_EVENTS } from '../contract/job.ts';
 import { JobView } from '../contract/job-view.ts';
 import { KeyView } from '../contract/key.ts';
 import { Problem } from '../contract/problem.ts';
+import { UploadView } from '../contract/transfer.ts';
 import { DeliveryView, TEST_EVENT, WebhookView } from '../contract/webhook.ts';
 import { WorkerView } from '../contract/worker.ts';
 
@@ -25,6 +26,7 @@ const COMPONENTS = [
   WorkerView,
   KeyView,
   AuditEntry,
+  UploadView,
   { ...Type.Object({ ...ModelInfo.properties, createdAt: created }), $id: 'Model' },
   { ...Type.Object({ ...DatasetInfo.properties, name, createdAt: created }), $id: 'Dataset' },
 ];
@@ -32,6 +34,7 @@ const COMPONENTS = [
 const TAGS = {
   models: 'ONNX files, named by their digest.',
   datasets: 'Images, with labels or alone, named by the digest of their manifest.',
+  uploads: 'Files that arrive in several requests (tus 1.0), or go to the storage directly.',
   jobs: 'One model, one data set, an ordered list of stages.',
   artifacts: 'What jobs have made.',
   stages: 'What jobs consist of.',

@@ -2,6 +2,7 @@
 
 import type { Redis } from 'ioredis';
 
+import { ERRORS, ServiceError } from '../contract/errors.ts';
 import type { TransferKind, TransferStatus } from '../contract/transfer.ts';
 
 export interface TransferRecord {
@@ -134,3 +135,15 @@ export class Transfers {
 }
 
 const memberOf = ({ tenant, id }: TransferRecord) => `${tenant}/${id}`;
+
+/** Faults of the server itself: the file may be whole, and is looked into again later. */
+const NOT_ITS_FAULT: ReadonlySet<string> = new Set([
+  ...['STORAGE_UNAVAILABLE', 'STORAGE_FULL', 'REDIS_UNAVAILABLE', 'SHUTTING_DOWN', 'INTERNAL'],
+]);
+
+/** What a record tells of an error; undefined: it is no fault of the file's. */
+export function faultOf(error: unknown): TransferRecord['error'] | undefined {
+  if (!(error instanceof ServiceError) || NOT_ITS_FAULT.has(error.code)) return undefined;
+  const { code, message: detail } = error as ServiceError;
+  return { code, detail, retryable: ERRORS[code].retry };
+}

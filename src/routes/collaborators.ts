@@ -11,6 +11,7 @@ import type { Idempotency } from '../records/idempotency.ts';
 import type { Keys } from '../records/keys.ts';
 import type { Models } from '../records/models.ts';
 import type { Workers } from '../records/workers.ts';
+import type { Resumable } from '../resumable/resumable.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Uploads } from '../storage/uploads.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
@@ -30,6 +31,7 @@ export interface Collaborators {
   readonly datasets: Datasets;
   readonly store: ArtifactStore;
   readonly uploads: Uploads;
+  readonly resumable: Resumable;
   readonly inspector: Inspector;
   readonly stages: StageDocument;
   /** Names what decides the result of a planned job; null: it must run. */

@@ -49,7 +49,8 @@ export function refuseTooLong(request: FastifyRequest, limit: number): void {
     throw new ServiceError('PAYLOAD_TOO_LARGE', { what: 'upload', limit });
 }
 
-function announcedDigest({ headers }: FastifyRequest): string | undefined {
+/** What Repr-Digest says. @throws REQUEST_INVALID */
+export function announcedDigest({ headers }: FastifyRequest): string | undefined {
   const header = headers['repr-digest'];
   const digest = typeof header === 'string' ? parseReprDigest(header) : undefined;
   if (digest !== null) return digest;
