@@ -4,7 +4,7 @@
 export const FIELDS_TO_COME = ['preset'] as const;
 
 /** Stages. */
-export const STAGES_TO_COME = ['factorize', 'distill'] as const;
+export const STAGES_TO_COME = ['factorize'] as const;
 
 /** Options of stages: any value of the option (`true`), or single values. */
 export const OPTIONS_TO_COME: Readonly<

@@ -22,6 +22,8 @@ export interface Sample {
     w: number,
     h: number,
   ])[];
+  /** It has no label file, though others have: background, unless somebody says what is on it. */
+  readonly unlabelled?: true;
   /** Class index, for class folders. */
   readonly label?: number;
 }

@@ -68,7 +68,9 @@ export async function withLabels(
   if (problems.length > 0)
     throw new ServiceError('LABEL_INVALID', { ...problems[0]!, more: problems.length - 1 });
   const samples = read.map(({ sample, labels }) =>
-    files.size === 0 ? sample : { ...sample, boxes: labels?.rows ?? [] },
+    files.size === 0
+      ? sample
+      : { ...sample, boxes: labels?.rows ?? [], ...(labels ? {} : { unlabelled: true as const }) },
   );
   return { samples, files, warnings: labelWarnings(counts, images.length) };
 }

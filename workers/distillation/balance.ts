@@ -44,10 +44,21 @@ export class Balance implements StepWeights {
   readonly #signals: readonly Weighed[];
   readonly #hasTask: boolean;
   readonly #teacher: number;
+  readonly #onWorse: (student: number) => void;
+  #judged = false;
   #state: State;
 
-  /** @param teacher the judge's metric of the teacher */
-  constructor(signals: readonly Weighed[], hasTask: boolean, teacher: number) {
+  /**
+   * @param teacher the judge's metric of the teacher
+   * @param onWorse called where that is below the student's own at its first judgement
+   */
+  constructor(
+    signals: readonly Weighed[],
+    hasTask: boolean,
+    teacher: number,
+    onWorse: (student: number) => void,
+  ) {
+    this.#onWorse = onWorse;
     this.#signals = signals;
     this.#hasTask = hasTask;
     this.#teacher = teacher;
@@ -115,6 +126,8 @@ export class Balance implements StepWeights {
   }
 
   judged(student: number): Readonly<Record<string, number>> {
+    if (!this.#judged && student > this.#teacher) this.#onWorse(student);
+    this.#judged = true;
     this.#see(() => ({ evaluation: { student, teacher: this.#teacher } }));
     return { teacher: this.#teacher };
   }

@@ -25,6 +25,7 @@ export interface DistillContext {
   /** The judge's metric of the teacher. */
   readonly teacherMetric: number;
   info(message: string): void;
+  warn(message: string): void;
 }
 
 /** A signal that found its places, as the report tells it. */
@@ -65,6 +66,9 @@ export function distillation(
     },
   };
 }
+
+const worse = (student: number, { teacherMetric, binding }: DistillContext): string =>
+  `The teacher is worse than its student on the tune images (${binding.headline} ${teacherMetric.toFixed(4)} and ${student.toFixed(4)}): under the weighting 'gap' it has no weight, under others it may do harm.`;
 
 /** Rules that weigh against the task's loss have nothing to weigh against without one. */
 const AGAINST_TASK: ReadonlySet<string> = new Set(['gap', 'gradient-norm', 'uncertainty']);
@@ -108,7 +112,9 @@ async function bound(
   return {
     loss: jointLoss(signals, taught, task),
     parameters: signals.flatMap((s) => s.pairs.flatMap(({ adapter }) => adapter ?? [])),
-    weights: new Balance(weighed, task !== undefined, ctx.teacherMetric),
+    weights: new Balance(weighed, task !== undefined, ctx.teacherMetric, (student) =>
+      ctx.warn(worse(student, ctx)),
+    ),
     feeds: (batch) => session.feeds(batch),
     release: () => session.release(),
   };

@@ -15,6 +15,7 @@ import { jobFiles } from './job-files.ts';
 import type { Measuring } from './measure.ts';
 import { MetricsFile } from './metrics-file.ts';
 import { type ModelFile, openModelFile } from './model-file.ts';
+import { OtherModels } from './other-models.ts';
 import { checkData, type PlannedStage, planStages } from './plan.ts';
 import { type Phase, Progress } from './progress.ts';
 
@@ -24,6 +25,8 @@ export interface RunJobInput {
   readonly spec: JobSpec;
   /** Path of the input model. */
   readonly model: string;
+  /** Paths of other models, by the references of the spec: teachers. */
+  readonly models?: Readonly<Record<string, string>> | undefined;
   /** Path of the data set: data.yaml or a folder. */
   readonly dataset?: string | undefined;
   /** Digest of the data set where it is known: its files are then not hashed again. */
@@ -51,6 +54,8 @@ export interface Job {
   readonly source: ModelFile;
   readonly binding: TaskBinding;
   readonly measuring: Measuring;
+  /** Models beside the one that goes from stage to stage. */
+  readonly others: OtherModels;
   readonly progress: Progress;
   readonly emit: (event: JobEvent) => void;
   /** One line of metrics.jsonl, and an event. */
@@ -71,6 +76,7 @@ export async function prepareJob(input: RunJobInput): Promise<Job> {
   const { task, preprocess } = spec;
   const binding = bindTask(model, { task, preprocess, classes: dataset?.classes });
   checkClasses(binding, dataset);
+  const others = await OtherModels.open(plan, source, input);
   const [first] = plan;
   first?.stage.prepare?.(model, first.options);
   await cleanFolder(folder);
@@ -87,6 +93,7 @@ export async function prepareJob(input: RunJobInput): Promise<Job> {
     source,
     binding,
     measuring: measuringOf(input, dataset),
+    others,
     progress: new Progress(phases(plan, dataset), emit),
     emit,
     metric,

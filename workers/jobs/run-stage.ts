@@ -46,9 +46,14 @@ export async function runStage(
   reference: Evaluations,
 ): Promise<StageOutcome> {
   const budget = budgetOf(planned, job);
-  const key = stageKey(planned, { ...keyFacts(job, input), ...(budget && { budget }) });
+  const teachers = job.others.digestsFor(planned);
+  const key = stageKey(planned, {
+    ...keyFacts(job, input),
+    ...(budget && { budget }),
+    ...(teachers.length > 0 && { teachers }),
+  });
   const found = await findCheckpoint(job.folder, planned.name, key);
-  if (found) return resumed(found, job);
+  if (found) return job.others.made(planned.index, resumed(found, job));
   const metrics: MetricRecord[] = [];
   const metric = (record: MetricRecord) => {
     metrics.push(record);
@@ -58,7 +63,7 @@ export async function runStage(
   const checkpoint = { key, report: outcome.report, metrics };
   await keepCheckpoint(job.folder, planned.name, { checkpoint, model: outcome.file });
   await rm(jobFiles(job.folder).allUnfinished, { recursive: true, force: true });
-  return outcome;
+  return job.others.made(planned.index, outcome);
 }
 
 /** What the job allows, where the stage's result depends on it. */
@@ -166,7 +171,7 @@ async function work(
 const fileNameOf = (key: string) => key.replace(/[^\w-]/g, '_');
 
 function contextOf(
-  { seed, measuring, emit, metric }: Job,
+  { seed, measuring, others, emit, metric }: Job,
   task: TaskBinding,
   folders: Pick<RunContext, 'scratch' | 'kept'>,
   tell: Tell,
@@ -182,6 +187,7 @@ function contextOf(
     dataset,
     task,
     preprocess: task.preprocess,
+    otherModel: (reference) => others.read(reference),
     ...folders,
     progress: (done, doing) => tell(done, doing),
     warn(message) {

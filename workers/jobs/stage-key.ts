@@ -16,6 +16,8 @@ export interface KeyFacts {
   readonly lathe: string;
   readonly onnxruntime: string;
   readonly provider: string;
+  /** Digests of the teachers that the stage's options name. */
+  readonly teachers?: readonly string[];
   /** Where the stage needs it. */
   readonly budget?: Budget | undefined;
 }

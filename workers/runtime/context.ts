@@ -3,6 +3,7 @@
 import type { Accept } from '../../src/contract/accept.ts';
 import type { Preprocess } from '../../src/contract/preprocess.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { Model } from '../onnx/graph.ts';
 import type { TaskBinding } from '../tasks/task.ts';
 
 /** Limits of accuracy: an absent one is not set. */
@@ -23,6 +24,12 @@ export interface RunContext {
   readonly preprocess: Preprocess;
   /** What accuracy this stage may use up of what `accept` allows; only for stages that say that they need it. */
   readonly budget?: Budget | undefined;
+  /**
+   * Another model of the job: its input, what the stage of that index made, or one that the spec names.
+   *
+   * @throws TEACHER_MISSING
+   */
+  otherModel(reference: string | number): Promise<Model>;
   /** An empty folder for this stage's scratch files; deleted afterwards. */
   readonly scratch: string;
   /** A folder for what a second attempt of this stage, after a crash, goes on from; undefined: there is none. */

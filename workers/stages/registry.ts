@@ -1,5 +1,6 @@
 /** @file The stages, one line each. `npm run openapi` publishes their options. */
 
+import { distill } from './distill.ts';
 import { finetune } from './finetune.ts';
 import { prune } from './prune.ts';
 import { quantize } from './quantize.ts';
@@ -9,6 +10,7 @@ import type { Stage } from './stage.ts';
 export const STAGES = {
   simplify,
   finetune,
+  distill,
   prune,
   quantize,
 } as const satisfies Record<string, Stage>;

@@ -31,6 +31,7 @@ async function run(options: Record<string, unknown>, signal = new AbortControlle
     dataset: undefined,
     task,
     preprocess: task.preprocess,
+    otherModel: () => Promise.resolve(parseText(text)),
     scratch,
     progress: (done) => progress.push(done),
     warn: (message) => warnings.push(message),

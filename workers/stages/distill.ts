@@ -1,0 +1,40 @@
+/** @file Stage `distill`: train the weights beside a teacher, whose say fades as the student catches up. */
+
+import { Type } from 'typebox';
+
+import { refuseUntrainable } from '../training/trainable.ts';
+import { DISTILL_OPTIONS } from './distill-options.ts';
+import { lengthOf, TRAIN_OPTIONS, trainContext, trainInPlace, trainingImages } from './finetune.ts';
+import { expectSameInterface } from './same-interface.ts';
+import { defineStage } from './stage.ts';
+import { teachingOf } from './teaching.ts';
+
+const options = Type.Object(
+  { ...TRAIN_OPTIONS, ...DISTILL_OPTIONS },
+  { additionalProperties: false },
+);
+
+export const distill = defineStage({
+  name: 'distill',
+  version: 1,
+  summary: 'Train the weights beside a teacher: with labels, without, or with some.',
+  options,
+  needsImages: {},
+
+  prepare: (_model, chosen) => void lengthOf(chosen),
+
+  async run(model, chosen, ctx) {
+    const images = trainingImages('distill', ctx);
+    await refuseUntrainable(model);
+    const { context, details } = await teachingOf(chosen, images, ctx);
+    const { teacher: _t, signals: _s, weighting: _w, ...training } = chosen;
+    const trained = await trainInPlace(model, training, { ...trainContext(ctx), ...context });
+    if (trained.bestStep === 0)
+      ctx.warn(
+        `Distillation did not raise ${trained.metric} on the tune images (${trained.before.toFixed(4)}): the weights stay as they came.`,
+      );
+    return { model, details: { ...trained, ...details() } };
+  },
+
+  ensures: expectSameInterface,
+});
