@@ -130,8 +130,8 @@ export class Transfers {
     return found;
   }
 
-  #records = (tenant: string) => `${this.#prefix}:tenant:${tenant}:${this.#noun}`;
-  #expiring = () => `${this.#prefix}:${this.#noun}:expiring`;
+  #records = (tenant: string) => `${this.#prefix}:tenant:${tenant}:transfers:${this.#noun}`;
+  #expiring = () => `${this.#prefix}:transfers:${this.#noun}:expiring`;
 }
 
 const memberOf = ({ tenant, id }: TransferRecord) => `${tenant}/${id}`;
