@@ -5,6 +5,7 @@ import { cloneModel } from '../onnx/clone.ts';
 import type { Model } from '../onnx/graph.ts';
 import { type Feed, freeResults, openSession } from '../runtime/session.ts';
 import { ChannelMoments } from './channel-moments.ts';
+import { HalfWidths } from './halves.ts';
 import { Histogram } from './histogram.ts';
 import type { QuantizedTensor } from './placement.ts';
 
@@ -18,9 +19,13 @@ const CHANNEL_IMAGES = 16;
 export interface Observed {
   readonly histogram: Histogram;
   readonly channels: ChannelMoments;
+  /** How wide it is in each half of the images. */
+  readonly widths: HalfWidths;
 }
 
 export interface CalibrationOptions {
+  /** How many `feeds` gives. */
+  readonly images: number;
   readonly threads: number;
   readonly provider: string;
   readonly signal: AbortSignal;
@@ -43,7 +48,11 @@ export async function calibrate(
   const observed = new Map<string, Observed>(
     tensors.map(({ value, activation }) => [
       value.name,
-      { histogram: new Histogram(), channels: new ChannelMoments(activation) },
+      {
+        histogram: new Histogram(),
+        channels: new ChannelMoments(activation),
+        widths: new HalfWidths(),
+      },
     ]),
   );
   const inputs = new Set(model.graph.inputs.map((v) => v.name));
@@ -61,10 +70,11 @@ export async function calibrate(
     for await (const feed of feeds) {
       options.signal.throwIfAborted();
       const results = session ? await session.run(feed, taps) : {};
-      for (const [name, { histogram, channels }] of observed) {
+      const half = 2 * done < options.images ? 0 : 1;
+      for (const [name, { histogram, channels, widths }] of observed) {
         const tensor = results[name] ?? feed[name];
         if (!tensor) continue;
-        histogram.add(tensor.data as Float32Array, SAMPLE);
+        widths.add(half, histogram.add(tensor.data as Float32Array, SAMPLE));
         if (done < CHANNEL_IMAGES) channels.add(tensor.data as Float32Array, tensor.dims);
       }
       freeResults(results);

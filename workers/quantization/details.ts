@@ -73,7 +73,7 @@ export async function detailsOf(
       .sort((a, b) => a.sqnrDb - b.sqnrDb),
     raisedChannels,
     io,
-    warnings: [...raisedWarnings(raisedChannels), ...ioWarnings(io ?? [])],
+    warnings: [...found.warnings, ...raisedWarnings(raisedChannels), ...ioWarnings(io ?? [])],
   };
 }
 

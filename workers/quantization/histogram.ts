@@ -36,9 +36,11 @@ export class Histogram {
 
   /**
    * See the values of one tensor. Extremes are taken of all of them; bins count at most about `sample`, evenly spread.
+   *
+   * @returns max − min of this tensor
    */
-  add(values: Float32Array, sample = Number.POSITIVE_INFINITY): void {
-    if (values.length === 0) return;
+  add(values: Float32Array, sample = Number.POSITIVE_INFINITY): number {
+    if (values.length === 0) return 0;
     let lo = Number.POSITIVE_INFINITY;
     let hi = Number.NEGATIVE_INFINITY;
     let sum = 0;
@@ -50,7 +52,7 @@ export class Histogram {
     }
     if (!Number.isFinite(lo) || !Number.isFinite(hi) || Number.isNaN(sum)) {
       this.finite = false;
-      return;
+      return 0;
     }
     this.min = Math.min(this.min, lo);
     this.max = Math.max(this.max, hi);
@@ -59,6 +61,7 @@ export class Histogram {
     this.averageMax += share * (hi - this.averageMax);
     this.#widen(Math.max(-lo, hi));
     this.#fill(values, stepFor(values.length, sample));
+    return hi - lo;
   }
 
   #widen(absMax: number): void {

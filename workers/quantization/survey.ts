@@ -10,6 +10,7 @@ import { inferTypes } from '../runtime/infer-types.ts';
 import { calibrate, type Observed } from './calibrate.ts';
 import { type Chosen, chooseRange } from './choose-range.ts';
 import { convsBehind, DROWNED, signalLost } from './drowned.ts';
+import { disagreement } from './halves.ts';
 import { integerOutputs } from './integer-io.ts';
 import { macsAt } from './macs-at.ts';
 import { matcher } from './matcher.ts';
@@ -30,6 +31,8 @@ export interface Survey {
   /** Tensors that one scale cannot hold, and the share of signal that the layer behind them would lose. */
   readonly drowned: ReadonlyMap<string, number>;
   readonly reduceRange: boolean;
+  /** What is odd about the images, in words. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -60,7 +63,14 @@ export async function survey(model: Model, options: QuantizeOptions): Promise<Su
     chosen,
     drowned: drownedTensors(graph, tensors, observed, chosen),
     reduceRange: await reducedRange(options),
+    warnings: oddImages(observed),
   };
+}
+
+function oddImages(observed: ReadonlyMap<string, Observed>): string[] {
+  const widths = new Map([...observed].map(([name, { widths }]) => [name, widths]));
+  const found = disagreement(widths);
+  return found === undefined ? [] : [found];
 }
 
 async function reducedRange({ reduceRange, precision }: QuantizeOptions): Promise<boolean> {
@@ -70,6 +80,7 @@ async function reducedRange({ reduceRange, precision }: QuantizeOptions): Promis
 
 const observe = (model: Model, tensors: readonly QuantizedTensor[], options: QuantizeOptions) =>
   calibrate(model, tensors, options.feeds(), {
+    images: options.images,
     threads: options.threads,
     provider: options.provider,
     signal: options.signal,
