@@ -26,6 +26,7 @@ try {
     folder: input.folder,
     spec: input.spec as JobSpec,
     model: input.model,
+    models: input.models,
     dataset: input.dataset ?? undefined,
     name: input.name,
     command: input.command,

@@ -12,6 +12,8 @@ export interface LocalProcessInput {
   readonly folder: string;
   readonly spec: unknown;
   readonly model: string;
+  /** Paths of teachers, by what the spec calls them. */
+  readonly models: Readonly<Record<string, string>>;
   readonly dataset: string | null;
   readonly name: string;
   readonly command: string;

@@ -6,12 +6,15 @@ import { dirname, resolve } from 'node:path';
 import type { JobSpec } from '../src/contract/job.ts';
 import { planJob } from '../src/contract/plan.ts';
 import { readStageDocument } from '../src/contract/stage-document.ts';
+import { type NamedTeacher, teacherModels } from '../src/contract/teachers.ts';
 import { UsageError } from './failure.ts';
 
 export interface LocalJob {
   /** Planned, without the references: files are named beside it. */
   readonly spec: JobSpec;
   readonly model: string;
+  /** Paths of teachers, by what the spec calls them. */
+  readonly models: Readonly<Record<string, string>>;
   readonly dataset: string | undefined;
 }
 
@@ -52,8 +55,26 @@ export async function localJob(
   return {
     spec,
     model,
+    models: await teacherPaths(teacherModels(spec.stages), file),
     dataset: await place(options.data, ownData, file, 'dataset', '--data DATA'),
   };
+}
+
+/** Teachers that are models of their own: paths relative to the spec's folder. */
+export async function teacherPaths(
+  teachers: readonly NamedTeacher[],
+  file: string,
+): Promise<Record<string, string>> {
+  const paths: Record<string, string> = {};
+  for (const { teacher, pointer } of teachers) {
+    const own = String(teacher);
+    if (own.startsWith('sha256:'))
+      throw new UsageError(
+        `${pointer} of '${file}' names a model on a server; here give its path.`,
+      );
+    paths[own] = (await place(undefined, own, file, pointer, ''))!;
+  }
+  return paths;
 }
 
 async function place(

@@ -23,6 +23,7 @@ import { deliveryRoutes } from './routes/deliveries.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { importRoutes } from './routes/imports.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
@@ -49,6 +50,7 @@ const V1 = [
   modelRoutes,
   datasetRoutes,
   uploadRoutes,
+  importRoutes,
   submitRoutes,
   jobRoutes,
   eventRoutes,

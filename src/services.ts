@@ -25,7 +25,7 @@ import type { Collaborators } from './routes/collaborators.ts';
 import { sealFor } from './secrets/seal.ts';
 import { openStore } from './storage/registry.ts';
 import { Uploads } from './storage/uploads.ts';
-import { openResumable } from './transfers.ts';
+import { openImports, openResumable } from './transfers.ts';
 import { purgeEnded, upkeep } from './upkeep.ts';
 import { ownVersion } from './version.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
@@ -75,13 +75,17 @@ export async function openServices(
   const transfer = { ...needs, inspector, redis, subscriber, closing, onError };
   const resumable = openResumable(config, transfer);
   const seal = await sealFor(config.secretKey, dataDir);
+  const imports = openImports(config, {
+    ...{ ...transfer, steady, seal },
+    changed: jobs.keys.changed,
+  });
   const allowPrivate = config.allowPrivateTargets;
   const webhooks = new Webhooks({ jobs, redis, seal, allowPrivate });
   const deliveries =
     config.role === 'api'
       ? undefined // another process delivers
       : webhooks.deliver({ jobs, prefix, redis: steady, waiting, onError });
-  const rounds = everySoOften(steady, prefix, UPKEEP_MS, () => upkeep({ ...needs, resumable }), onError);
+  const rounds = everySoOften(steady, prefix, UPKEEP_MS, () => upkeep({ ...needs, resumable, imports }), onError);
   const workers = new Workers(redis, prefix);
   const often = setInterval(() => {
     if (redis.status !== 'ready') return;
@@ -111,6 +115,7 @@ export async function openServices(
       closing,
       inspector,
       resumable,
+      imports,
       stages: readStageDocument(),
       resultKey: (spec) => resultKey(spec, ownVersion()),
       limits: {
@@ -126,7 +131,7 @@ export async function openServices(
     },
     async close() {
       clearInterval(often);
-      await Promise.allSettled([deliveries?.close(), rounds.close(), resumable.close()]);
+      await Promise.allSettled([deliveries?.close(), rounds.close(), resumable.close(), imports.close()]);
       await queue.close().catch(onError);
       for (const connection of [redis, subscriber, steady, waiting]) connection.disconnect();
     },

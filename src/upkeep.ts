@@ -2,6 +2,7 @@
 
 import { isDigest } from './contract/digest.ts';
 import { STATUSES } from './contract/job.ts';
+import type { Imports } from './imports/imports.ts';
 import type { JobQueue } from './queue/job-queue.ts';
 import { reconcile } from './queue/reconcile.ts';
 import type { Datasets } from './records/datasets.ts';
@@ -36,11 +37,12 @@ const JUST_PUT_MS = 2000;
 
 /** One round of everything. Idempotent; one process at a time does it. */
 export async function upkeep(
-  needs: UpkeepNeeds & { readonly resumable: Resumable },
+  needs: UpkeepNeeds & { readonly resumable: Resumable; readonly imports: Imports },
 ): Promise<void> {
   await reconcile(needs.jobs, needs.queue);
   for (const id of await needs.purges.all()) await purgeEnded(needs, id);
   await needs.resumable.sweep();
+  await needs.imports.sweep();
   if (!(await needs.purges.due('sweep', HOUR_S))) return;
   await needs.uploads.sweep();
   await needs.resumable.sweepFiles();

@@ -42,6 +42,9 @@ async function main(): Promise<number> {
       folder,
       spec: job.spec,
       model: join(folder, job.model),
+      models: Object.fromEntries(
+        Object.entries(job.models).map(([id, file]) => [id, join(folder, file)]),
+      ),
       dataset: await unpacked(job),
       datasetId: job.datasetId ?? undefined,
       confined: true,

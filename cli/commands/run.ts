@@ -42,6 +42,7 @@ export const run: CliCommand = {
       folder: out,
       spec: job.spec,
       model: job.model,
+      models: job.models,
       dataset: job.dataset ?? null,
       name: basename(job.model),
       command: commandLine(spec!, options),

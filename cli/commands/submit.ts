@@ -1,11 +1,27 @@
+import type { JobSpec } from '../../src/contract/job.ts';
 import { planJob } from '../../src/contract/plan.ts';
 import { readStageDocument } from '../../src/contract/stage-document.ts';
+import { teacherModels, withTeachers } from '../../src/contract/teachers.ts';
 import { client, exitOf, follow, jobText } from '../client.ts';
 import type { CliCommand } from '../command.ts';
 import { download } from '../download.ts';
 import { EXIT } from '../exit-codes.ts';
 import { packFolder, packModel } from '../pack.ts';
-import { readSpec, uploadPath } from '../spec-file.ts';
+import { readSpec, teacherPaths, uploadPath } from '../spec-file.ts';
+
+/** Teachers that are files are sent first, and named by their ids. */
+async function uploadTeachers(
+  spec: Record<string, unknown>,
+  file: string,
+  api: ReturnType<typeof client>,
+): Promise<void> {
+  const stages = (spec['stages'] ?? []) as JobSpec['stages'];
+  const own = teacherModels(stages).filter(({ teacher }) => !String(teacher).startsWith('sha256:'));
+  const ids = new Map<string, string>();
+  for (const [name, path] of Object.entries(await teacherPaths(own, file)))
+    ids.set(name, (await api.uploadModel(await packModel(path))).id);
+  if (ids.size > 0) spec['stages'] = withTeachers(stages, (name) => ids.get(name) ?? name);
+}
 
 export const submit: CliCommand = {
   summary: 'send a job to a server (LATHE_URL, LATHE_API_KEY)',
@@ -39,6 +55,7 @@ export const submit: CliCommand = {
     if (model) delete spec['model'];
     if (dataset) delete spec['dataset'];
     if (dataset && !model) Object.assign(spec, { dataset: (await api.uploadDataset(dataset)).id });
+    await uploadTeachers(spec, file!, api);
     const files = { ...(model && { model }), ...(model && dataset && { dataset }) };
     const key = options['idempotencyKey'] as string | undefined;
     const job = await api.submit(spec, files, undefined, key);

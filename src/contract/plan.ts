@@ -7,6 +7,7 @@ import { FIELDS_TO_COME, OPTIONS_TO_COME, STAGES_TO_COME } from './not-yet.ts';
 import type { FieldError } from './problem.ts';
 import { schemaErrors, validator, withDefaults } from './schema-errors.ts';
 import type { PublishedStage, StageDocument } from './stage-document.ts';
+import { teachersIn } from './teachers.ts';
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -26,9 +27,19 @@ export function planJob(spec: unknown, document: StageDocument): JobSpec {
   const stages = given
     .slice(0, MOST_STAGES)
     .map((stage, index) => planStage(stage, index, document, errors));
+  errors.push(...laterTeachers(stages));
   if (errors.length > 0) throw new ServiceError('SPEC_INVALID', { errors });
   return { ...withDefaults(JobSpec, { seed: 0, latency: {}, ...(spec as JobSpec) }), stages };
 }
+
+/** A stage learns from what is made before it. */
+const laterTeachers = (stages: readonly StageSpec[]): FieldError[] =>
+  teachersIn(stages)
+    .filter(({ teacher, index }) => typeof teacher === 'number' && teacher >= index)
+    .map(({ teacher, index, pointer }) => ({
+      pointer,
+      detail: `is ${teacher}; valid are "input"${index === 0 ? '' : `, 0 to ${index - 1} (earlier stages)`} or a model`,
+    }));
 
 function refuseFieldsToCome(spec: unknown): void {
   for (const field of FIELDS_TO_COME) {

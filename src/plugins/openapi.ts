@@ -10,7 +10,7 @@ import { WEBHOOK_EVENTS } from '../contract/job.ts';
 import { JobView } from '../contract/job-view.ts';
 import { KeyView } from '../contract/key.ts';
 import { Problem } from '../contract/problem.ts';
-import { UploadView } from '../contract/transfer.ts';
+import { ImportView, UploadView } from '../contract/transfer.ts';
 import { DeliveryView, TEST_EVENT, WebhookView } from '../contract/webhook.ts';
 import { WorkerView } from '../contract/worker.ts';
 
@@ -27,6 +27,7 @@ const COMPONENTS = [
   KeyView,
   AuditEntry,
   UploadView,
+  ImportView,
   { ...Type.Object({ ...ModelInfo.properties, createdAt: created }), $id: 'Model' },
   { ...Type.Object({ ...DatasetInfo.properties, name, createdAt: created }), $id: 'Dataset' },
 ];
@@ -35,6 +36,7 @@ const TAGS = {
   models: 'ONNX files, named by their digest.',
   datasets: 'Images, with labels or alone, named by the digest of their manifest.',
   uploads: 'Files that arrive in several requests (tus 1.0), or go to the storage directly.',
+  imports: 'Files that this server fetches itself.',
   jobs: 'One model, one data set, an ordered list of stages.',
   artifacts: 'What jobs have made.',
   stages: 'What jobs consist of.',

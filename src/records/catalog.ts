@@ -73,6 +73,12 @@ export class Catalog<Entry extends CatalogEntry> {
     return { items, nextCursor: ids.length > limit ? cursorOf(items.at(-1)!) : null };
   }
 
+  /** The tenant's entry with these stored bytes. */
+  async withBlob(tenant: string, blob: string): Promise<Entry | undefined> {
+    const all = await this.#redis.hvals(this.#entries(tenant));
+    return all.map((json) => JSON.parse(json) as Entry).find((entry) => entry.blob === blob);
+  }
+
   /** Digests of the stored bytes of every tenant's entries. */
   async *blobs(): AsyncGenerator<string> {
     for (const tenant of await this.#redis.smembers(this.#tenants())) {

@@ -2,6 +2,7 @@
 
 import type { Redis } from 'ioredis';
 
+import { teacherModels } from '../contract/teachers.ts';
 import { DEFAULT_PREFIX, type JobKeys, jobKeys } from './job-keys.ts';
 import { type JobFilter, type JobPage, listJobs } from './job-list.ts';
 import { type JobRecord, type NewJob, newJobRecord, TERMINAL } from './job-record.ts';
@@ -204,12 +205,10 @@ export class Jobs {
 
 /** Digests of everything that the job reads: model, data set, and what single stages name. */
 export function references({ spec }: JobRecord): Set<string> {
-  const stages: readonly Readonly<Record<string, unknown>>[] = spec.stages;
-  const named = stages.flatMap((s) => [s['model'], s['teacher']]);
+  const teachers = teacherModels(spec.stages).map(({ teacher }) => teacher);
+  const named = [spec.model, spec.dataset, ...spec.stages.map((s) => s.model), ...teachers];
   return new Set(
-    [spec.model, spec.dataset, ...named].filter(
-      (d): d is string => typeof d === 'string' && d.startsWith('sha256:'),
-    ),
+    named.filter((d): d is string => typeof d === 'string' && d.startsWith('sha256:')),
   );
 }
 

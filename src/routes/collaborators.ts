@@ -2,6 +2,7 @@
 
 import type { JobSpec } from '../contract/job.ts';
 import type { StageDocument } from '../contract/stage-document.ts';
+import type { Imports } from '../imports/imports.ts';
 import type { Inspector } from '../inspection/inspector.ts';
 import type { JobService } from '../queue/job-service.ts';
 import type { Audit } from '../records/audit.ts';
@@ -32,6 +33,7 @@ export interface Collaborators {
   readonly store: ArtifactStore;
   readonly uploads: Uploads;
   readonly resumable: Resumable;
+  readonly imports: Imports;
   readonly inspector: Inspector;
   readonly stages: StageDocument;
   /** Names what decides the result of a planned job; null: it must run. */

@@ -6,6 +6,7 @@ import { newJobId } from '../contract/ids.ts';
 import { type JobSpec, WEBHOOK_DEFAULTS } from '../contract/job.ts';
 import { checkImages, planJob } from '../contract/plan.ts';
 import type { Preprocess } from '../contract/preprocess.ts';
+import { teacherModels } from '../contract/teachers.ts';
 import { takeDataset, takeModel } from '../intake/take.ts';
 import type { DatasetRecord } from '../records/datasets.ts';
 import type { JobRecord, NewJob } from '../records/job-record.ts';
@@ -50,10 +51,30 @@ export async function prepare(
       ? (await takeDataset(deps, tenant, files.dataset, signal)).record
       : await namedDataset(deps, tenant, spec.dataset);
     checkImages(spec, deps.stages, dataset?.info.images);
+    await expectTeachers(deps, tenant, spec, signal);
     const references = { model: model.id, ...(dataset && { dataset: dataset.id }) };
     return { spec: { ...spec, ...references }, model, dataset };
   } finally {
     await discardAll(files);
+  }
+}
+
+/** Every teacher that is a model of its own is one of the tenant's. */
+async function expectTeachers(
+  deps: Collaborators,
+  tenant: string,
+  { stages }: JobSpec,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { teacher, pointer } of teacherModels(stages)) {
+    const id = String(teacher);
+    if (!isDigest(id))
+      throw fault(
+        pointer,
+        `is '${id}'; valid over HTTP are "input", the index of an earlier stage, or an id: sha256:<64 hex>`,
+      );
+    if (!(await findModel(deps, tenant, id, signal)))
+      throw new ServiceError('MODEL_NOT_FOUND', { id });
   }
 }
 

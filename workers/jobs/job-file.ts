@@ -5,8 +5,10 @@ import type { JobSpec } from '../../src/contract/job.ts';
 export interface JobFile {
   readonly jobId: string;
   readonly spec: JobSpec;
-  /** File of the input model, and of the data set's archive, in the job's folder. */
+  /** File of the input model, and below of the data set's archive, in the job's folder. */
   readonly model: string;
+  /** Files of other models that the spec names, by digest. */
+  readonly models: Readonly<Record<string, string>>;
   readonly archive: string | null;
   readonly datasetId: string | null;
   readonly name: string | null;

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 
 import { ServiceError } from '../../src/contract/errors.ts';
+import { teacherModels } from '../../src/contract/teachers.ts';
 import type { CatalogEntry } from '../../src/records/catalog.ts';
 import type { JobRecord } from '../../src/records/job-record.ts';
 import type { ArtifactStore } from '../../src/storage/artifact-store.ts';
@@ -61,17 +62,38 @@ export async function fillWorkspace(
   const dataset = await entryOf(catalogs.datasets, job.tenant, job.spec.dataset, 'The data set');
   await store.fetchTo(model.blob, join(folder, 'input.onnx'));
   if (dataset) await store.fetchTo(dataset.blob, join(folder, 'dataset.archive'));
+  const models = await fetchTeachers(folder, job, store, catalogs);
   await fetchFinished(folder, job, store);
   const file: JobFile = {
     jobId: job.id,
     spec: job.spec,
     model: 'input.onnx',
+    models,
     archive: dataset ? 'dataset.archive' : null,
     datasetId: dataset?.id ?? null,
     name: job.name ?? model.name,
     ...machine,
   };
   await writeFile(join(folder, JOB_FILE), JSON.stringify(file));
+}
+
+/** @returns their files in the folder, by digest */
+async function fetchTeachers(
+  folder: string,
+  job: JobRecord,
+  store: ArtifactStore,
+  { models }: Catalogs,
+): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  const named = new Set(teacherModels(job.spec.stages).map(({ teacher }) => String(teacher)));
+  for (const id of named) {
+    const entry = await models.get(job.tenant, id);
+    if (!entry) throw new ServiceError('TEACHER_MISSING', { teacher: id, why: 'it was deleted' });
+    const file = `teacher-${Object.keys(files).length + 1}.onnx`;
+    await store.fetchTo(entry.blob, join(folder, file));
+    files[id] = file;
+  }
+  return files;
 }
 
 async function entryOf(
