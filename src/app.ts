@@ -29,6 +29,7 @@ import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
 import { stageRoutes } from './routes/stages.ts';
 import { submitRoutes } from './routes/submit.ts';
+import { tenantRoutes } from './routes/tenants.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { workerRoutes } from './routes/workers.ts';
@@ -60,6 +61,7 @@ const V1 = [
   deliveryRoutes,
   workerRoutes,
   keyRoutes,
+  tenantRoutes,
 ];
 
 export async function buildApp(deps: Collaborators, options: AppOptions) {

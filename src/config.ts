@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 
 import { nearest } from './contract/nearest.ts';
+import type { Allowed } from './contract/quota.ts';
 
 const GiB = 2 ** 30;
 
@@ -155,7 +156,7 @@ export const VARIABLES = {
   LATHE_API_KEYS: apiKeys,
   LATHE_OPERATORS: text(
     '',
-    'Tenants, comma-separated, whose admin keys may pause workers; without it, the only tenant.',
+    'Tenants, comma-separated, whose admin keys may pause workers and set quotas; without it, the only tenant.',
   ),
   LATHE_INSECURE: flag('1: listen on other addresses than loopback without keys.'),
   LATHE_ALLOW_PRIVATE_TARGETS: flag('1: webhooks may go to loopback and private addresses.'),
@@ -176,6 +177,22 @@ export const VARIABLES = {
     'Buckets, comma-separated, each alone or as bucket/prefix, that s3:// imports may read; without it, none.',
   ),
   LATHE_RATE_LIMIT: integer(6000, [1, 1e9], 'Requests per tenant and minute.'),
+  LATHE_QUOTA_JOBS_QUEUED: integer(0, [0, 1e9], 'Jobs of a tenant that may wait; 0: no limit.'),
+  LATHE_QUOTA_JOBS_RUNNING: integer(
+    0,
+    [0, 1e9],
+    'Jobs of a tenant that may be at work at once; 0: no limit.',
+  ),
+  LATHE_QUOTA_BYTES_STORED: bytes(
+    0,
+    0,
+    "Bytes that a tenant's models, data sets and artifacts may take; 0: no limit.",
+  ),
+  LATHE_QUOTA_UPLOAD_BYTES_PER_HOUR: bytes(
+    0,
+    0,
+    'Bytes that a tenant may upload within an hour; 0: no limit.',
+  ),
   LATHE_MIN_FREE_BYTES: bytes(256 * 2 ** 20, 0, 'Disk space below which the server is not ready.'),
   LATHE_RETENTION_DAYS: integer(
     30,
@@ -245,6 +262,8 @@ export interface Config {
   /** `bucket` or `bucket/prefix`. */
   readonly importBuckets: readonly string[];
   readonly rateLimit: number;
+  /** What holds for tenants for whom nothing else was set. */
+  readonly quotas: Allowed;
   readonly minFreeBytes: number;
   /** 0: for ever. */
   readonly retentionDays: number;
@@ -304,6 +323,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     importSeconds: values.LATHE_IMPORT_SECONDS,
     importBuckets: listed(values.LATHE_IMPORT_BUCKETS),
     rateLimit: values.LATHE_RATE_LIMIT,
+    quotas: Object.freeze({
+      jobsQueued: values.LATHE_QUOTA_JOBS_QUEUED,
+      jobsRunning: values.LATHE_QUOTA_JOBS_RUNNING,
+      bytesStored: values.LATHE_QUOTA_BYTES_STORED,
+      uploadBytesPerHour: values.LATHE_QUOTA_UPLOAD_BYTES_PER_HOUR,
+    }),
     minFreeBytes: values.LATHE_MIN_FREE_BYTES,
     retentionDays: values.LATHE_RETENTION_DAYS,
     logLevel: values.LATHE_LOG_LEVEL,

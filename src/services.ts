@@ -19,6 +19,7 @@ import { Jobs } from './records/jobs.ts';
 import { Keys } from './records/keys.ts';
 import { Models } from './records/models.ts';
 import { Purges } from './records/purges.ts';
+import { Quotas } from './records/quotas.ts';
 import { connectRedis } from './records/redis.ts';
 import { Workers } from './records/workers.ts';
 import type { Collaborators } from './routes/collaborators.ts';
@@ -72,7 +73,8 @@ export async function openServices(
     retentionDays: config.retentionDays,
   };
   const inspector = new Inspector({ scratch: join(dataDir, 'incoming') });
-  const transfer = { ...needs, inspector, redis, subscriber, closing, onError };
+  const quotas = new Quotas(redis, prefix);
+  const transfer = { ...needs, inspector, quotas, redis, subscriber, closing, onError };
   const resumable = openResumable(config, transfer);
   const seal = await sealFor(config.secretKey, dataDir);
   const imports = openImports(config, {
@@ -87,6 +89,9 @@ export async function openServices(
       : webhooks.deliver({ jobs, prefix, redis: steady, waiting, onError });
   const rounds = everySoOften(steady, prefix, UPKEEP_MS, () => upkeep({ ...needs, resumable, imports }), onError);
   const workers = new Workers(redis, prefix);
+  const announce = () => void new Quotas(steady, prefix).announce(config.quotas).catch(onError);
+  announce();
+  steady.on('ready', announce);
   const often = setInterval(() => {
     if (redis.status !== 'ready') return;
     service.expire().catch(onError);
@@ -123,6 +128,8 @@ export async function openServices(
         datasetBytes: config.maxDatasetBytes,
         freeBytes: config.minFreeBytes,
       },
+      quotas,
+      tenants: [...new Set(config.apiKeys.map(({ name }) => name))],
       workers,
       idempotency: new Idempotency(redis, prefix),
       keys: new Keys(redis, prefix),

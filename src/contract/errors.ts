@@ -5,6 +5,7 @@ import { DISTILL_ERRORS } from './errors/distill.ts';
 import type { ErrorEntry } from './errors/entry.ts';
 import { JOB_ERRORS } from './errors/job.ts';
 import { MODEL_ERRORS } from './errors/model.ts';
+import { QUOTA_ERRORS } from './errors/quota.ts';
 import { REQUEST_ERRORS } from './errors/request.ts';
 import { RUN_ERRORS } from './errors/run.ts';
 import { TRANSFER_ERRORS } from './errors/transfer.ts';
@@ -22,6 +23,7 @@ export const ERRORS = {
   ...RUN_ERRORS,
   ...TRANSFER_ERRORS,
   ...WEBHOOK_ERRORS,
+  ...QUOTA_ERRORS,
   ...REQUEST_ERRORS,
 } as const satisfies Record<string, ErrorEntry>;
 

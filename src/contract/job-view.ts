@@ -5,6 +5,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { AcceptCheck } from './accept.ts';
 import { PRIORITIES, STATUSES, TASK_NAMES } from './job.ts';
 import { Preprocess } from './preprocess.ts';
+import { Requires } from './requires.ts';
 
 const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 const time = () => Type.String({ format: 'date-time', description: 'ISO 8601, UTC.' });
@@ -56,7 +57,13 @@ export const JobView = Type.Object(
     cachedFrom: nullable(
       Type.String({ description: 'The job whose result this is: nothing was run; null: it ran.' }),
     ),
-    queuePosition: nullable(Type.Integer({ description: 'Jobs before this one.' })),
+    queuePosition: nullable(
+      Type.Integer({ description: 'Jobs of your tenant before this one; null: it does not wait.' }),
+    ),
+    waitReason: nullable(
+      Type.String({ description: 'Why no worker can take it now, in words; null: one can.' }),
+    ),
+    requires: Requires,
     attempt: Type.Integer({ minimum: 1 }),
     createdAt: time(),
     startedAt: nullable(time()),

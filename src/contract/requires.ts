@@ -58,7 +58,3 @@ export function lacking(worker: Abilities, asked: Requires): string[] {
 /** Nothing is asked for. */
 export const asksNothing = ({ labels = {}, ...others }: Requires): boolean =>
   Object.keys(labels).length === 0 && Object.keys(others).length === 0;
-
-/** `a GPU, 8000000000 bytes of memory`: what is asked for, in words. */
-export const inWords = (asked: Requires): string =>
-  lacking({ gpu: !asked.gpu, provider: '', memory: 0, labels: {} }, asked).join(', ');

@@ -3,6 +3,7 @@
 import type { Inspector } from '../inspection/inspector.ts';
 import type { DatasetRecord, Datasets } from '../records/datasets.ts';
 import type { ModelRecord, Models } from '../records/models.ts';
+import type { Quotas } from '../records/quotas.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Upload } from '../storage/uploads.ts';
 
@@ -23,6 +24,7 @@ export interface IntakeNeeds {
   readonly datasets: Datasets;
   readonly store: ArtifactStore;
   readonly inspector: Inspector;
+  readonly quotas: Quotas;
 }
 
 /** Inspected only where its bytes are new to the tenant. */
@@ -32,10 +34,11 @@ export async function takeModel(
   { upload, name }: Received,
   signal: AbortSignal,
 ): Promise<Taken<ModelRecord>> {
-  const { models, store, inspector } = needs;
+  const { models, store, inspector, quotas } = needs;
   try {
     const known = await models.get(tenant, upload.digest);
     if (known && (await store.head(known.blob))) return { record: known, created: false };
+    await quotas.checkStored(tenant, upload.bytes);
     const info = await inspector.model({ ...upload, name }, signal);
     const { digest: blob, bytes } = upload;
     await store.putFile(upload.path, { move: true });
@@ -52,12 +55,13 @@ export async function takeDataset(
   { upload, name }: Received,
   signal: AbortSignal,
 ): Promise<Taken<DatasetRecord>> {
-  const { datasets, store, inspector } = needs;
+  const { datasets, store, inspector, quotas } = needs;
   try {
     const info = await inspector.dataset({ ...upload, name }, signal);
     const known = await datasets.get(tenant, info.id);
     if (known && (await store.head(known.blob))) return { record: known, created: false };
     const { digest: blob, bytes } = upload;
+    await quotas.checkStored(tenant, bytes);
     await store.putFile(upload.path, { move: true });
     if (known) await datasets.remove(tenant, info.id); // its file is lost
     const record = { id: info.id, blob, bytes, name, createdAt: now(), info };

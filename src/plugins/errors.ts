@@ -35,6 +35,9 @@ export async function answerError(error: Error, request: FastifyRequest, reply: 
   if (!request.raw.readableEnded && request.raw.headers['content-length'] !== undefined)
     reply.header('connection', 'close');
   if (problem.status === 503) reply.header('retry-after', 2);
+  const { seconds } = known.facts as { readonly seconds?: number };
+  if (known.code === 'QUOTA_EXCEEDED' && seconds !== undefined)
+    reply.header('retry-after', seconds);
   return reply
     .code(problem.status)
     .type(PROBLEM_TYPE)

@@ -10,6 +10,7 @@ import { WEBHOOK_EVENTS } from '../contract/job.ts';
 import { JobView } from '../contract/job-view.ts';
 import { KeyView } from '../contract/key.ts';
 import { Problem } from '../contract/problem.ts';
+import { TenantView } from '../contract/quota.ts';
 import { ImportView, UploadView } from '../contract/transfer.ts';
 import { DeliveryView, TEST_EVENT, WebhookView } from '../contract/webhook.ts';
 import { WorkerView } from '../contract/worker.ts';
@@ -28,6 +29,7 @@ const COMPONENTS = [
   AuditEntry,
   UploadView,
   ImportView,
+  TenantView,
   { ...Type.Object({ ...ModelInfo.properties, createdAt: created }), $id: 'Model' },
   { ...Type.Object({ ...DatasetInfo.properties, name, createdAt: created }), $id: 'Dataset' },
 ];
@@ -42,6 +44,7 @@ const TAGS = {
   stages: 'What jobs consist of.',
   webhooks: 'Signed calls when something happens to a job (Standard Webhooks 1.0).',
   keys: 'API keys of a tenant, and what was done with them.',
+  tenants: 'Quotas, and shares of the workers.',
   operations: 'Health and figures.',
 };
 

@@ -2,6 +2,7 @@
 
 import type { Redis } from 'ioredis';
 
+import type { Requires } from '../contract/requires.ts';
 import type { WorkerView } from '../contract/worker.ts';
 import { type JobRecord, TERMINAL } from '../records/job-record.ts';
 import type { Jobs } from '../records/jobs.ts';
@@ -9,12 +10,13 @@ import { Workers } from '../records/workers.ts';
 import { type OnError, PoolQueues } from './bullmq.ts';
 import type { JobQueue, Queued, QueuedState } from './job-queue.ts';
 import { classOf, isHigher, jobOf, Line, type Place, type Placed } from './line.ts';
-import { canRun, type Pool, poolsOf, roomOf } from './pools.ts';
+import { canRun, obstacleOf, type Pool, poolsOf, roomOf } from './pools.ts';
 
 /** Rounds of `tend` that a pool must be seen without a worker before its jobs at work are given up. */
 const ABSENT_ROUNDS = 60;
 /** Least time between two rounds of `tend`, by whichever process: some two seconds. */
 const ROUND_MS = 1800;
+const SEEN_MS = 1000;
 
 /**
  * The line is the truth, BullMQ's queues hold at most slots + 2 jobs of each pool. Any process may dispatch at any time,
@@ -30,6 +32,8 @@ export class FairQueue implements JobQueue {
   readonly #onError: OnError;
   #dispatching: Promise<void> | undefined;
   #again = false;
+  /** The workers as they were a moment ago: lists of jobs ask for each of them. */
+  #seen: { readonly at: number; readonly workers: Promise<WorkerView[]> } | undefined;
 
   /** @param redis a connection that fails at once while Redis is away, or one that waits: as the caller wants to */
   constructor(redis: Redis, prefix: string, onError: OnError) {
@@ -74,6 +78,12 @@ export class FairQueue implements JobQueue {
     const { pool } = (await this.#placeOf(queueId)) ?? {};
     if (pool === undefined) return false;
     return Number(await this.#redis.hget(this.#absent, pool)) >= ABSENT_ROUNDS;
+  }
+
+  async obstacle(asked: Requires): Promise<string | null> {
+    if (!this.#seen || performance.now() - this.#seen.at > SEEN_MS)
+      this.#seen = { at: performance.now(), workers: this.#workers.live() };
+    return obstacleOf(await this.#seen.workers, asked);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 /** @file What the service asks of a queue. Nothing but job ids crosses it: the records say everything else. */
 
+import type { Requires } from '../contract/requires.ts';
 import type { JobRecord } from '../records/job-record.ts';
 
 export type QueuedState = 'waiting' | 'active' | 'finished' | 'failed' | 'missing';
@@ -19,5 +20,7 @@ export interface JobQueue {
   stranded(queueId: string): Promise<boolean>;
   /** How many of the same tenant are before it; null where it does not wait. */
   position(queueId: string): Promise<number | null>;
+  /** Why no worker can take a job that asks for this, in words; null: one can. */
+  obstacle(asked: Requires): Promise<string | null>;
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import {
   stoppedState,
   TERMINAL,
 } from '../records/job-record.ts';
+import { NOT_WAITING, type Waiting } from '../records/job-view.ts';
 import type { Change, Changer, Jobs } from '../records/jobs.ts';
 import type { JobQueue } from './job-queue.ts';
 import { nextAttempt } from './reconcile.ts';
@@ -26,9 +27,11 @@ export class JobService {
    * reconciler tells it later.
    *
    * @param secret the webhook's own signing secret, sealed
+   * @param most jobs of the tenant that may wait; 0: any number
+   * @throws QUOTA_EXCEEDED
    */
-  async submit(job: NewJob, secret = ''): Promise<JobRecord> {
-    const record = await this.jobs.create(job, secret);
+  async submit(job: NewJob, secret = '', most = 0): Promise<JobRecord> {
+    const record = await this.jobs.create(job, secret, most);
     await this.#enqueue(record);
     return record;
   }
@@ -83,9 +86,11 @@ export class JobService {
     return job;
   }
 
-  /** Jobs before this one; null where it does not wait. */
-  async position(job: JobRecord): Promise<number | null> {
-    return job.status === 'queued' ? this.queue.position(job.queueId) : null;
+  /** Where it stands, and why no worker can take it. */
+  async waiting({ status, queueId, spec }: JobRecord): Promise<Waiting> {
+    if (status !== 'queued') return NOT_WAITING;
+    const position = await this.queue.position(queueId);
+    return { position, reason: await this.queue.obstacle(spec.requires ?? {}) };
   }
 
   async #enqueue(job: JobRecord): Promise<void> {

@@ -94,17 +94,17 @@ export class Line {
     const { ofTenant } = jobKeys(this.#prefix);
     const needs = ['', ...(await this.needs()).map(({ need }) => need)];
     const pipeline = this.#redis.pipeline();
-    pipeline.zcard(ofTenant(tenant, 'running')).zcard(ofTenant(tenant, 'cancelling'));
+    pipeline.zcard(ofTenant(tenant, 'queued')).hget(this.#keys[4]!, tenant);
     pipeline.zcard(this.#admitted(tenant)).zrank(this.#admitted(tenant), id);
     for (const need of needs) {
       if (need === place.need) pipeline.zrank(this.#list(tenant, need), place.queueId);
       else pipeline.zcount(this.#list(tenant, need), '-inf', `(${score}`);
     }
     const answers = ((await pipeline.exec()) ?? []).map(([, answer]) => Number(answer ?? 0));
-    const [running = 0, stopping = 0, admitted = 0, rank = 0, ...before] = answers;
-    const atWork = running + stopping;
-    if (place.pool !== undefined) return Math.max(0, rank - atWork);
-    return Math.max(0, admitted - atWork) + before.reduce((sum, n) => sum + n, 0);
+    const [queued = 0, inLine = 0, admitted = 0, rank = 0, ...before] = answers;
+    const ahead = Math.max(0, queued - inLine); // admitted, and not yet at work
+    if (place.pool !== undefined) return Math.max(0, rank - (admitted - ahead));
+    return ahead + before.reduce((sum, n) => sum + n, 0);
   }
 
   async #places(ids: readonly string[]): Promise<Placed[]> {

@@ -39,3 +39,18 @@ export const roomOf = ({ slots }: Pool): number => (slots === 0 ? 0 : slots + AH
 
 export const canRun = ({ abilities }: Pool, asked: Requires): boolean =>
   lacking(abilities, asked).length === 0;
+
+/** Why none of these workers can take a job that asks for this, in words; null: one can. */
+export function obstacleOf(workers: readonly WorkerView[], asked: Requires): string | null {
+  if (workers.length === 0) return 'No worker is alive.';
+  const lacks = workers.map((worker) => lacking(worker, asked));
+  const able = workers.filter((_, i) => lacks[i]!.length === 0);
+  if (able.length === 0) {
+    const least = lacks.reduce((a, b) => (b.length < a.length ? b : a));
+    const alive = `${workers.length} ${workers.length === 1 ? 'is' : 'are'} alive`;
+    return `No worker offers what the job requires (${alive}): the nearest lacks ${least.join(', ')}.`;
+  }
+  return able.some(({ duty }) => duty === 'working')
+    ? null
+    : 'Every worker that could run it is paused or draining.';
+}

@@ -2,6 +2,8 @@
 
 import type { Redis } from 'ioredis';
 
+import { keepStored } from './stored-bytes.ts';
+
 export interface CatalogEntry {
   /** Its name: a digest. */
   readonly id: string;
@@ -50,11 +52,14 @@ export class Catalog<Entry extends CatalogEntry> {
       .hsetnx(this.#entries(tenant), entry.id, JSON.stringify(entry))
       .zadd(this.#order(tenant), 'NX', time, entry.id)
       .exec();
-    return answers?.[1]?.[1] === 1;
+    const isNew = answers?.[1]?.[1] === 1;
+    if (isNew) await this.#stored(tenant, entry.id, entry.bytes);
+    return isNew;
   }
 
   /** @returns whether it was there */
   async remove(tenant: string, id: string): Promise<boolean> {
+    await this.#stored(tenant, id, 0);
     const answers = await this.#redis
       .multi()
       .hdel(this.#entries(tenant), id)
@@ -99,6 +104,8 @@ export class Catalog<Entry extends CatalogEntry> {
     return rank === null ? newer + same.filter((other) => other > digest).length : rank + 1;
   }
 
+  #stored = (tenant: string, id: string, bytes: number) =>
+    keepStored(this.#redis, this.#prefix, tenant, id, bytes);
   #entries = (tenant: string) => `${this.#prefix}:tenant:${tenant}:${this.#noun}`;
   #order = (tenant: string) => `${this.#prefix}:tenant:${tenant}:${this.#noun}:order`;
   #tenants = () => `${this.#prefix}:${this.#noun}:tenants`;

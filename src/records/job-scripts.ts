@@ -35,15 +35,18 @@ return 'ok'`;
 
 /**
  * Store a new record. KEYS: record, events, tenant's jobs, tenant's queued, all queued, deadlines.
- * ARGV: id, attempt, record, channel, sealed secret or '', deadline in ms or '', events…  Answers 'ok' or 'exists'.
+ * ARGV: id, attempt, record, channel, sealed secret or '', deadline in ms or '', most queued or 0, events…  Answers 'ok',
+ * 'exists' or 'full'.
  */
 export const CREATE = `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'exists' end
+local most = tonumber(ARGV[7])
+if most > 0 and redis.call('ZCARD', KEYS[4]) >= most then return 'full' end
 redis.call('HSET', KEYS[1], 'version', 1, 'attempt', ARGV[2], 'record', ARGV[3])
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'secret', ARGV[5]) end
 for i = 3, 5 do redis.call('ZADD', KEYS[i], 0, ARGV[1]) end
 if ARGV[6] ~= '' then redis.call('ZADD', KEYS[6], ARGV[6], ARGV[1]) end
-for i = 7, #ARGV do
+for i = 8, #ARGV do
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', 2000, '*', 'event', ARGV[i])
 end
 redis.call('PUBLISH', ARGV[4], ARGV[1])

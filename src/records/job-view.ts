@@ -3,10 +3,18 @@
 import type { JobView } from '../contract/job-view.ts';
 import type { JobRecord } from './job-record.ts';
 
+/** Where a job stands that waits, and why nobody can take it. Null: it does not wait, or one can. */
+export interface Waiting {
+  readonly position: number | null;
+  readonly reason: string | null;
+}
+
+export const NOT_WAITING: Waiting = { position: null, reason: null };
+
 /** The view without its links: also the `data` of webhooks. */
 export function viewWithoutLinks(
   job: JobRecord,
-  queuePosition: number | null,
+  { position, reason }: Waiting = NOT_WAITING,
 ): Omit<JobView, 'links'> {
   return {
     id: job.id,
@@ -27,7 +35,9 @@ export function viewWithoutLinks(
     priority: job.spec.priority ?? 'normal',
     expiresAt: job.expiresAt,
     cachedFrom: job.cachedFrom,
-    queuePosition,
+    queuePosition: position,
+    waitReason: reason,
+    requires: job.spec.requires ?? {},
     attempt: job.attempt,
     createdAt: job.createdAt,
     startedAt: job.startedAt,
@@ -36,11 +46,10 @@ export function viewWithoutLinks(
   };
 }
 
-/** @param queuePosition jobs before this one; null where it does not wait */
-export function viewOf(job: JobRecord, queuePosition: number | null): JobView {
+export function viewOf(job: JobRecord, waiting: Waiting = NOT_WAITING): JobView {
   const self = `/v1/jobs/${job.id}`;
   return {
-    ...viewWithoutLinks(job, queuePosition),
+    ...viewWithoutLinks(job, waiting),
     links: {
       self,
       events: `${self}/events`,

@@ -7,6 +7,8 @@ import { DEFAULT_PREFIX, type JobKeys, jobKeys } from './job-keys.ts';
 import { type JobFilter, type JobPage, listJobs } from './job-list.ts';
 import { type JobRecord, type NewJob, newJobRecord, TERMINAL } from './job-record.ts';
 import { CHANGE, CREATE } from './job-scripts.ts';
+import { exceeded } from './quotas.ts';
+import { bytesOf, keepStored } from './stored-bytes.ts';
 import type { StoredEvent } from './stored-event.ts';
 import { webhookMessages } from './webhook-message.ts';
 
@@ -27,9 +29,11 @@ export class Fenced extends Error {
 export class Jobs {
   readonly keys: JobKeys;
   readonly #redis: Redis;
+  readonly #prefix: string;
 
   constructor(redis: Redis, prefix: string = DEFAULT_PREFIX) {
     this.#redis = redis;
+    this.#prefix = prefix;
     this.keys = jobKeys(prefix);
   }
 
@@ -37,9 +41,11 @@ export class Jobs {
    * Store a new job as `queued`. The caller then puts `record.queueId` on the queue.
    *
    * @param secret the webhook's own signing secret, sealed: kept beside the record, never in it
+   * @param most jobs of the tenant that may wait; 0: any number
    * @returns the record; where the id exists already, the one that was there
+   * @throws QUOTA_EXCEEDED
    */
-  async create(job: NewJob, secret = ''): Promise<JobRecord> {
+  async create(job: NewJob, secret = '', most = 0): Promise<JobRecord> {
     const record = newJobRecord(job);
     const { id, tenant } = record;
     const answer = await this.#redis.eval(
@@ -57,8 +63,11 @@ export class Jobs {
       this.keys.changed,
       secret,
       record.expiresAt === null ? '' : Date.parse(record.expiresAt),
+      most,
       stamped({ type: 'state', status: 'queued', outcome: null, attempt: 1 }, id),
     );
+    if (answer === 'full')
+      throw exceeded({ quota: 'jobsQueued', used: most, allowed: most, more: 1 });
     return answer === 'ok' ? record : (await this.find(id))!;
   }
 
@@ -111,7 +120,7 @@ export class Jobs {
       if (!change) return job;
       const next: JobRecord = { ...job, ...change.set, version: job.version + 1 };
       const answer = await this.#write(job, next, change.events ?? [], attempt);
-      if (answer === 'ok') return this.#remember(next);
+      if (answer === 'ok') return this.#remember(next, job);
       if (answer === 'missing') return undefined;
       if (answer === 'fenced') throw new Fenced(id);
     }
@@ -133,11 +142,19 @@ export class Jobs {
     return job?.status === 'succeeded' ? job : undefined;
   }
 
-  /** Later jobs with the same spec find its result. Not of one piece with the change: losing it costs a repetition. */
-  async #remember(job: JobRecord): Promise<JobRecord> {
+  /**
+   * Later jobs with the same spec find its result, and its files count as stored. Not of one piece with the change:
+   * losing it costs a repetition, and a count that the next change of its files puts right.
+   */
+  async #remember(job: JobRecord, before: JobRecord): Promise<JobRecord> {
+    if (job.artifacts !== before.artifacts) await this.#stored(job, bytesOf(job.artifacts));
     if (job.status === 'succeeded' && job.resultKey)
       await this.#redis.hset(this.keys.results(job.tenant), job.resultKey, job.id);
     return job;
+  }
+
+  async #stored({ tenant, id }: JobRecord, bytes: number): Promise<void> {
+    await keepStored(this.#redis, this.#prefix, tenant, id, bytes);
   }
 
   #write(job: JobRecord, next: JobRecord, events: readonly StoredEvent[], attempt?: number) {
@@ -190,6 +207,7 @@ export class Jobs {
     const results = keys.results(job.tenant);
     if (result && (await this.#redis.hget(results, result)) === job.id)
       await this.#redis.hdel(results, result);
+    await this.#stored(job, 0);
     const answers = await this.#redis
       .multi()
       .del(keys.job(job.id), keys.events(job.id))

@@ -66,7 +66,7 @@ function happened(
 
 /** Too large with everything (many labels, many stages): what identifies the job and says how it ended. */
 function bodyOf(type: WebhookEvent, timestamp: string, job: JobRecord): string {
-  const data = viewWithoutLinks(job, null);
+  const data = viewWithoutLinks(job);
   const body = JSON.stringify({ type, timestamp, data });
   if (Buffer.byteLength(body) < MOST_BYTES) return body;
   const { id, status, outcome, checks, attempt, createdAt, finishedAt } = data;

@@ -11,6 +11,7 @@ import type { JobEvents } from '../records/events.ts';
 import type { Idempotency } from '../records/idempotency.ts';
 import type { Keys } from '../records/keys.ts';
 import type { Models } from '../records/models.ts';
+import type { Quotas } from '../records/quotas.ts';
 import type { Workers } from '../records/workers.ts';
 import type { Resumable } from '../resumable/resumable.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
@@ -40,6 +41,9 @@ export interface Collaborators {
   readonly resultKey: (spec: JobSpec) => string | null;
   readonly webhooks: Webhooks;
   readonly limits: Limits;
+  readonly quotas: Quotas;
+  /** Of LATHE_API_KEYS. */
+  readonly tenants: readonly string[];
   readonly workers: Workers;
   readonly idempotency: Idempotency;
   readonly keys: Keys;

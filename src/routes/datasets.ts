@@ -58,19 +58,19 @@ export const datasetRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (ap
             ...(['UPLOAD_INCOMPLETE', 'DIGEST_MISMATCH', 'MULTIPART_INVALID'] as const),
             ...(['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'ARCHIVE_INVALID'] as const),
             ...(['ARCHIVE_TOO_LARGE', 'DATASET_INVALID', 'LABEL_INVALID'] as const),
-            ...(['IMAGE_UNREADABLE', 'DATASET_TOO_COMPLEX', 'STORAGE_FULL'] as const),
+            ...([
+              'IMAGE_UNREADABLE',
+              'DATASET_TOO_COMPLEX',
+              'STORAGE_FULL',
+              'QUOTA_EXCEEDED',
+            ] as const),
           ),
         },
       },
     },
     async (request, reply) => {
       const { tenant } = request;
-      const received = await receiveFile(
-        request,
-        deps.uploads,
-        limits.datasetBytes,
-        request.query.name,
-      );
+      const received = await receiveFile(request, deps, limits.datasetBytes, request.query.name);
       const { record, created } = await takeDataset(deps, tenant, received, clientGone(reply));
       return reply
         .code(created ? 201 : 200)

@@ -7,7 +7,7 @@ import type { Collaborators } from './collaborators.ts';
 
 type Needs = Pick<
   Collaborators,
-  'models' | 'datasets' | 'store' | 'inspector' | 'service' | 'uploads'
+  'models' | 'datasets' | 'store' | 'inspector' | 'service' | 'uploads' | 'quotas'
 >;
 
 /**

@@ -49,19 +49,19 @@ export const modelRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app,
             ...(['UPLOAD_INCOMPLETE', 'DIGEST_MISMATCH', 'MULTIPART_INVALID'] as const),
             ...(['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'MODEL_UNREADABLE'] as const),
             ...(['MODEL_INVALID', 'MODEL_TOO_COMPLEX', 'MODEL_CRASHES_RUNTIME'] as const),
-            ...(['OPSET_UNSUPPORTED', 'MODEL_CANNOT_RUN', 'STORAGE_FULL'] as const),
+            ...([
+              'OPSET_UNSUPPORTED',
+              'MODEL_CANNOT_RUN',
+              'STORAGE_FULL',
+              'QUOTA_EXCEEDED',
+            ] as const),
           ),
         },
       },
     },
     async (request, reply) => {
       const { tenant } = request;
-      const received = await receiveFile(
-        request,
-        deps.uploads,
-        limits.modelBytes,
-        request.query.name,
-      );
+      const received = await receiveFile(request, deps, limits.modelBytes, request.query.name);
       const { record, created } = await takeModel(deps, tenant, received, clientGone(reply));
       return reply
         .code(created ? 201 : 200)

@@ -8,6 +8,7 @@ import { parseReprDigest } from '../contract/digest.ts';
 import { ServiceError } from '../contract/errors.ts';
 import type { Received } from '../intake/take.ts';
 import type { Uploads } from '../storage/uploads.ts';
+import type { Collaborators } from './collaborators.ts';
 
 /** Boundaries and headers of parts, generously. */
 const MULTIPART_OVERHEAD = 64 * 1024;
@@ -16,16 +17,45 @@ const MULTIPART_OVERHEAD = 64 * 1024;
  * The file of a request with one file in it.
  *
  * @param limit its largest size in bytes
- * @throws PAYLOAD_TOO_LARGE · DIGEST_MISMATCH · UPLOAD_INCOMPLETE · MULTIPART_INVALID · STORAGE_FULL
+ * @throws QUOTA_EXCEEDED · PAYLOAD_TOO_LARGE · DIGEST_MISMATCH · UPLOAD_INCOMPLETE · MULTIPART_INVALID · STORAGE_FULL
  */
 export async function receiveFile(
   request: FastifyRequest,
-  uploads: Uploads,
+  { uploads, quotas }: Pick<Collaborators, 'uploads' | 'quotas'>,
   limit: number,
   name: string | undefined,
 ): Promise<Received> {
   const sha256 = announcedDigest(request);
   refuseTooLong(request, limit);
+  const receive = () => receiveBody(request, uploads, limit, name, sha256);
+  return withinQuota(request, quotas, receive, ({ upload }) => upload.bytes);
+}
+
+/**
+ * Bytes that the request announces are taken from the tenant's quota before they travel; those of a request without a
+ * length are counted once they have arrived.
+ *
+ * @throws QUOTA_EXCEEDED
+ */
+export async function withinQuota<T>(
+  { tenant, headers }: FastifyRequest,
+  quotas: Collaborators['quotas'],
+  receive: () => Promise<T>,
+  bytesOf: (received: T) => number,
+): Promise<T> {
+  await quotas.admitUpload(tenant, Number(headers['content-length'] ?? 0));
+  const received = await receive();
+  if (headers['content-length'] === undefined) await quotas.chargeUpload(tenant, bytesOf(received));
+  return received;
+}
+
+async function receiveBody(
+  request: FastifyRequest,
+  uploads: Uploads,
+  limit: number,
+  name: string | undefined,
+  sha256: string | undefined,
+): Promise<Received> {
   if (request.isMultipart()) return receiveOnlyPart(request, uploads, limit, name, sha256);
   const body = request.body as Readable | undefined;
   if (body === undefined) throw new ServiceError('UPLOAD_INCOMPLETE', { why: 'there is no body' });

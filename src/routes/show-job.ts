@@ -13,15 +13,17 @@ import { waitForJob } from './watch-job.ts';
 
 export interface Shown {
   readonly view: JobView;
-  /** Strong: the version of the record, and its place in the queue, which the record does not hold. */
+  /** Strong: the version of the record, and where it waits, which the record does not hold. */
   readonly etag: string;
 }
 
 type Needs = Pick<Collaborators, 'service' | 'events' | 'closing'>;
 
 export async function shown({ service }: Pick<Needs, 'service'>, job: JobRecord): Promise<Shown> {
-  const position = await service.position(job);
-  return { view: viewOf(job, position), etag: `"${job.version}.${position ?? ''}"` };
+  const waiting = await service.waiting(job);
+  const { position, reason } = waiting;
+  const etag = `"${job.version}.${position ?? ''}${reason === null ? '' : '.waiting'}"`;
+  return { view: viewOf(job, waiting), etag };
 }
 
 /** `?wait=` or `Prefer: wait=`; the answer to the latter says that it was honoured. */

@@ -152,7 +152,9 @@ export async function queue(
   };
   const secret = webhook?.secret ? webhooks.seal(webhook.secret) : '';
   const known = resultKey === null ? undefined : await knownResult(deps, tenant, resultKey);
-  return known ? service.submitKnown(job, known, secret) : service.submit(job, secret);
+  if (known) return service.submitKnown(job, known, secret);
+  const { jobsQueued } = await deps.quotas.checkJobs(tenant, 0);
+  return service.submit(job, secret, jobsQueued);
 }
 
 /** A job with this result, all of whose files are still there. */

@@ -16,6 +16,7 @@ import type { Collaborators } from './collaborators.ts';
 import { datasetView } from './datasets.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { modelView } from './models.ts';
+import { withinQuota } from './receive.ts';
 import { type ReceivedFiles, receiveJob } from './receive-job.ts';
 import { JobRef, problems, query, wait } from './schemas.ts';
 import { showJob, waitAsked } from './show-job.ts';
@@ -84,7 +85,7 @@ export const submitRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app
             ...(['MODEL_NOT_FOUND', 'DATASET_NOT_FOUND', 'PAYLOAD_TOO_LARGE'] as const),
             ...(['UNSUPPORTED_MEDIA_TYPE', 'SPEC_INVALID', 'NOT_YET_SUPPORTED'] as const),
             ...(['IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_IN_PROGRESS'] as const),
-            ...(['DATASET_REQUIRED', 'SPLIT_MISSING', 'STORAGE_FULL'] as const),
+            ...(['DATASET_REQUIRED', 'SPLIT_MISSING', 'STORAGE_FULL', 'QUOTA_EXCEEDED'] as const),
           ),
         },
       },
@@ -158,12 +159,15 @@ async function submissionOf(
     return plannedSpec(given, deps);
   };
   const { spec, files } = request.isMultipart()
-    ? await receiveJob(request, deps, plan)
+    ? await withinQuota(request, deps.quotas, () => receiveJob(request, deps, plan), sizeOf)
     : { spec: await plan(request.body), files: {} as ReceivedFiles };
   const [model, dataset] = [files.model?.upload.digest, files.dataset?.upload.digest];
   const submission = await prepare(deps, request.tenant, spec, files, signal);
   return { submission, payload: digestOfJson({ spec: raw, model, dataset }) };
 }
+
+const sizeOf = ({ files: { model, dataset } }: { readonly files: ReceivedFiles }) =>
+  (model?.upload.bytes ?? 0) + (dataset?.upload.bytes ?? 0);
 
 const planView = ({ spec, model, dataset }: Submission) => ({
   dryRun: true as const,

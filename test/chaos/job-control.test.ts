@@ -48,7 +48,7 @@ test('higher classes go first, and within a class the older', async () => {
   };
   const places = Object.entries(jobs).map(async ([name, job]) => [
     name,
-    await site.service.position(job),
+    (await site.service.waiting(job)).position,
   ]);
   expect(Object.fromEntries(await Promise.all(places))).toEqual({
     high: 0,

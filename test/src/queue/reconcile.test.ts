@@ -115,5 +115,7 @@ test('the place in the queue counts those before', async () => {
   const before = await jobs.count('queued', 't');
   const [a, b] = [await service.submit(newJob()), await service.submit(newJob())];
 
-  expect([await service.position(a), await service.position(b)]).toEqual([before, before + 1]);
+  expect(
+    await Promise.all([a, b].map(async (job) => (await service.waiting(job)).position)),
+  ).toEqual([before, before + 1]);
 });
