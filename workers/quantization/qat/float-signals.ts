@@ -49,7 +49,7 @@ export function floatSignals(graph: Graph, binding: TaskBinding): FloatSignals {
 /**
  * With p the float model's scores, w = max_c p of a place and N = max(Σ w, 1):
  *
- *     L = Σ_{places, classes} BCE(logit, p) / N + 1.5·Σ_places w·mean over 4 sides of KL / Σ w
+ *     L = Σ_{places, classes} (BCE(logit, p) − H(p)) / N + 1.5·Σ_places w·mean over 4 sides of KL / Σ w
  */
 function detector(reads: readonly Value[], bins: number): FloatSignals['build'] {
   const levels = reads.length / 2;
@@ -67,7 +67,8 @@ function detector(reads: readonly Value[], bins: number): FloatSignals['build'] 
     const sure = g.reduce('ReduceMax', g.sigmoid(wanted), [1], false);
     const count = g.sum(sure, [0, 1], false);
     const n = g.binary('Max', count, g.scalar(1, count));
-    const mean = logitCrossEntropy.build(g, cls, wanted, {});
+    const entropy = logitCrossEntropy.build(g, wanted, wanted, {});
+    const mean = g.sub(logitCrossEntropy.build(g, cls, wanted, {}), entropy);
     const classes = g.div(g.scale(mean, sizeOf(shapeOf(cls))), n);
     const boxes = boxDistribution.build(g, box, sides, { bins, locationWeight: sure });
     return g.add(classes, g.scale(boxes, BOX));
