@@ -13,7 +13,13 @@ beforeAll(async () => {
 afterEach(() => site.killAll());
 afterAll(() => site.close());
 
-const get = async ({ url }: Api, path: string) => (await fetch(`${url}/v1/${path}`)).json();
+interface Answer {
+  readonly waitReason: string | null;
+  readonly items: readonly { readonly labels: object; readonly seenAt: string }[];
+}
+
+const get = async ({ url }: Api, path: string) =>
+  (await (await fetch(`${url}/v1/${path}`)).json()) as Answer;
 
 async function submit({ url }: Api, requires: object): Promise<string> {
   const body = new Uint8Array(tinyBytes());
@@ -51,10 +57,10 @@ test('a job runs on a worker that offers what it requires; before, it says what 
   expect(job.status).toBe('succeeded');
   expect(items).toHaveLength(2);
   expect(items[1]).toMatchObject({ gpu: false, provider: 'cpu', memory: 2 ** 31 });
-  expect(items.map((w: { labels: object }) => w.labels)).toContainEqual({
+  expect(items.map(({ labels }) => labels)).toContainEqual({
     site: 'berlin',
     disk: 'fast',
   });
-  const late = Date.now() - Date.parse(items[0].seenAt);
+  const late = Date.now() - Date.parse(items[0]!.seenAt);
   expect(late).toBeLessThan(30_000);
 });
