@@ -17,6 +17,8 @@ import { type Valued, valueGroups } from './value-groups.ts';
 /** Share of a round's time until all is known of its groups. */
 const VALUING = 0.4;
 
+const PLENTY = 32;
+
 /** The input model, ready to be cut, and what it said of its groups: any number of cuts can begin with it. */
 export interface Start {
   readonly model: Model;
@@ -44,7 +46,8 @@ export async function pruneTo(
   let report: readonly CutGroup[] = [];
   for (let k = 1; k <= count; k++) {
     ctx.signal.throwIfAborted();
-    const own = { ...ctx, progress: tellRound(k, count, ctx) };
+    const all = { ...ctx, progress: tellRound(k, count, ctx) };
+    const own = k > 1 && k < count ? { ...all, samples: everyOther(ctx.samples) } : all;
     const valued =
       k === 1 ? first : await valueGroups(model, original, settings, portion(own, 0, VALUING));
     const reached = share ** (k / count);
@@ -78,6 +81,10 @@ function sharesAndRefusals(original: Model, model: Model): Pick<Pruned, 'shares'
     refused: refused.map(({ value, reason }) => ({ tensor: value.name, reason })),
   };
 }
+
+/** Rounds between the first and the last make do with half of the images where that is plenty: their work is done over. */
+const everyOther = (samples: PruneContext['samples']): PruneContext['samples'] =>
+  samples.length < 2 * PLENTY ? samples : samples.filter((_, i) => i % 2 === 0);
 
 const tellRound =
   (k: number, rounds: number, ctx: PruneContext): PruneContext['progress'] =>

@@ -9,8 +9,12 @@ import type { Positions } from './compensation/positions.ts';
 import type { CutGroup } from './cut/cut.ts';
 import type { Compensation, PruneContext, Round } from './settings.ts';
 
-/** Output positions of a layer that are sampled over all images: the trial in which more did not help. */
-export const PATCHES = 16_000;
+/** Output positions of a layer that are sampled per image, and over all: the trial in which more did not help. */
+const PATCHES = { each: 125, least: 8000, most: 16_000 };
+
+export const patchesOver = (images: number): number =>
+  Math.min(PATCHES.most, Math.max(PATCHES.least, PATCHES.each * images));
+
 /** One in this many calibration images chooses ridges. */
 const HELD_OUT = 5;
 
@@ -43,7 +47,7 @@ export async function rebuild(
     {
       images: samples.length,
       heldOut: Math.max(1, Math.round(samples.length / HELD_OUT)),
-      patches: PATCHES,
+      patches: patchesOver(samples.length),
       ...{ threads, signal, seed },
       ...(positions && { positions }),
       progress: (done, doing) => ctx.progress(done, doing),

