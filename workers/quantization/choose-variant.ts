@@ -35,11 +35,36 @@ export async function chooseVariant<Name extends string>(
   options: ChooseOptions,
 ): Promise<Choice<Name>> {
   const names = Object.keys(variants) as Name[];
+  const made = (name: Name) => holding(quantized, variants[name]);
+  const choice = await closest(float, names, made, feeds, options);
+  holding(quantized, variants[choice.kept]);
+  return choice;
+}
+
+/** As `chooseVariant`, of models that differ in more than constants; `float` is none of them. */
+export function chooseModel<Name extends string>(
+  float: Model,
+  models: Readonly<Record<Name, Model>>,
+  feeds: AsyncIterable<Readonly<Record<string, Feed>>>,
+  options: ChooseOptions,
+): Promise<Choice<Name>> {
+  const names = Object.keys(models) as Name[];
+  return closest(float, names, (name) => models[name], feeds, options);
+}
+
+/** @param made one model at a time: the next may be the same object with other constants */
+async function closest<Name extends string>(
+  float: Model,
+  names: readonly Name[],
+  made: (name: Name) => Model,
+  feeds: AsyncIterable<Readonly<Record<string, Feed>>>,
+  options: ChooseOptions,
+): Promise<Choice<Name>> {
   const truth = await openSession(float, options);
   const trials = new Map<Name, Trial>();
   try {
     for (const name of names) {
-      const session = await openSession(holding(quantized, variants[name]), options);
+      const session = await openSession(made(name), options);
       trials.set(name, { session, noise: partNoise(float) });
     }
     await measure(truth, [...trials.values()], feeds, options.signal);
@@ -51,7 +76,6 @@ export async function chooseVariant<Name extends string>(
     names.map((name) => [name, meanDb(trials.get(name)!)]),
   ) as Record<Name, number>;
   const kept = names.reduce((best, name) => (sqnrDb[name] > sqnrDb[best] ? name : best));
-  holding(quantized, variants[kept]);
   return { kept, sqnrDb };
 }
 

@@ -13,6 +13,9 @@ import type { QuantizeOptions } from './settings.ts';
 import type { Survey } from './survey.ts';
 import type { Written } from './write-survey.ts';
 
+/** Tensors whose channels were evened out, and whether images set aside are closer to float with that. */
+export type Equalization = Choice<'plain' | 'equalized'> & { readonly tensors: readonly string[] };
+
 export interface QuantizeDetails {
   readonly precision: PrecisionName;
   readonly profile: ProfileName;
@@ -27,6 +30,8 @@ export interface QuantizeDetails {
   readonly choice: Choice<string> | null;
   /** Null: weights were rounded to nearest. */
   readonly rounding: readonly RoundedLayer[] | null;
+  /** Null: no factor could move from one layer to the next. */
+  readonly equalization: Equalization | null;
   /** Products that were left in float, and results that were, with the reason. */
   readonly float: readonly {
     readonly tensor: string;
@@ -51,6 +56,7 @@ export async function detailsOf(
   { placement, quantizers, inserted, convMacs }: Written,
   { choice, rounding }: Filled,
   options: QuantizeOptions,
+  equalization: Equalization | null = null,
 ): Promise<QuantizeDetails> {
   options.progress(0.98, "looking at the runtime's own graph");
   const runs = await productRuns(model, placement, options);
@@ -66,6 +72,7 @@ export async function detailsOf(
     reduceRange: found.reduceRange,
     choice,
     rounding,
+    equalization,
     float: placement.float,
     runs,
     tensors: [...quantizers]

@@ -8,7 +8,7 @@ import type { Inserted } from './insert-qdq.ts';
 import type { QuantizeOptions } from './settings.ts';
 
 /** Images, the last of the calibration set, that decide between two results. */
-const HELD_OUT = 16;
+export const HELD_OUT = 16;
 
 /** Images that roundings are learned on, the first of the calibration set. */
 const ROUNDING_IMAGES = 32;

@@ -35,18 +35,21 @@ export interface Survey {
   readonly warnings: readonly string[];
 }
 
+const NO_PRODUCT =
+  'no Conv, ConvTranspose, Gemm or MatMul that the profile computes in integers has a trained weight';
+
 /**
  * One pass over the calibration images. Fills the types of `model`, and leaves it as it is otherwise.
  *
- * @throws WEIGHT_NOT_FINITE · ACTIVATION_NOT_FINITE · OPTIONS_CONFLICT · PATTERN_MATCHES_NOTHING
+ * @throws NOTHING_TO_QUANTIZE · WEIGHT_NOT_FINITE · ACTIVATION_NOT_FINITE · OPTIONS_CONFLICT · PATTERN_MATCHES_NOTHING
  */
 export async function survey(model: Model, options: QuantizeOptions): Promise<Survey> {
   const { graph } = model;
   activationsFor(options.profile, options.precision);
-  for (const node of graph.nodes) expectFiniteWeight(node);
+  for (const node of graph.nodes) expectFiniteWeights(node);
   await inferTypes(model);
   const macs = await macsAt(model, options.inputDims);
-  const { tensors } = place(graph, {
+  const { tensors, products } = place(graph, {
     profile: PROFILES[options.profile] as Profile,
     keepFloat: matcher(options.keepFloat, graph, 'keepFloat'),
     macs,
@@ -54,6 +57,11 @@ export async function survey(model: Model, options: QuantizeOptions): Promise<Su
     drowned: new Map(),
     ...(options.io === 'quantized' && { outputs: integerOutputs(graph) }),
   });
+  if (products.length === 0 && options.keepFloat.length === 0)
+    throw new ServiceError('NOTHING_TO_QUANTIZE', {
+      precision: options.precision,
+      why: NO_PRODUCT,
+    });
   const observed = await observe(model, tensors, options);
   const chosen = await chooseRanges(tensors, observed, options);
   return {
@@ -134,11 +142,12 @@ function drownedTensors(
   return new Map(lost.filter(([, share]) => share > DROWNED));
 }
 
-/** @throws WEIGHT_NOT_FINITE a weight is NaN or infinite, by name: before any image is run */
-function expectFiniteWeight(node: Node): void {
-  const index = weightIndex(node);
-  if (index === undefined) return;
-  const weight = node.inputs[index]!;
-  if (floatsOf(weight.constant!).every(Number.isFinite)) return;
-  throw new ServiceError('WEIGHT_NOT_FINITE', { tensor: weight.name, node: nodeLabel(node) });
+/** @throws WEIGHT_NOT_FINITE a weight or bias is NaN or infinite, by name: before any image is run */
+function expectFiniteWeights(node: Node): void {
+  if (weightIndex(node) === undefined) return;
+  for (const weight of node.inputs) {
+    if (weight?.constant?.dtype !== 'float32') continue;
+    if (floatsOf(weight.constant).every(Number.isFinite)) continue;
+    throw new ServiceError('WEIGHT_NOT_FINITE', { tensor: weight.name, node: nodeLabel(node) });
+  }
 }

@@ -52,8 +52,8 @@ export const MODEL_ERRORS = {
   NOTHING_TO_QUANTIZE: {
     status: 422,
     retry: false,
-    message: (p: { precision: string }) =>
-      `Precision '${p.precision}' stores weights of MatMul and Gemm in blocks, and the model has none of at least 1024 numbers. Weights of a Conv are quantized by 'int8', 'int16' or 'fp16'.`,
+    message: (p: { precision: string; why: string }) =>
+      `Precision '${p.precision}' finds nothing to quantize: ${p.why}.`,
   },
   MODEL_NOT_DEQUANTIZABLE: {
     status: 422,

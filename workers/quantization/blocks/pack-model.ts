@@ -16,6 +16,8 @@ const DOMAIN = 'com.microsoft';
 /** Smaller weights gain less than the nodes around them cost. */
 const SMALLEST = 1024;
 
+const NO_MATRIX = `it stores weights of MatMul and Gemm in blocks, and the model has none of at least ${SMALLEST} numbers; weights of a Conv are quantized by 'int8', 'int16' or 'fp16'`;
+
 export interface PackOptions {
   readonly precision: string;
   readonly bits: Bits;
@@ -50,7 +52,8 @@ export function packModel(model: Model, { precision, bits, keepFloat }: PackOpti
     }),
   );
   const chosen = products.filter((n) => !reasons.has(n));
-  if (chosen.length === 0) throw new ServiceError('NOTHING_TO_QUANTIZE', { precision });
+  if (chosen.length === 0)
+    throw new ServiceError('NOTHING_TO_QUANTIZE', { precision, why: NO_MATRIX });
   const weights = new Set(chosen.map((n) => n.inputs[1]!));
   const share = [...weights].reduce((n, v) => n + v.constant!.bytes.length, 0) / bytes;
   const entries = chosen.map((n) => ({ tensor: n.outputs[0]!.name, op: n.op }));
