@@ -72,8 +72,8 @@ export async function openServices(
     uploads: new Uploads(dataDir),
     retentionDays: config.retentionDays,
   };
-  const inspector = new Inspector({ scratch: join(dataDir, 'incoming') });
   const quotas = new Quotas(redis, prefix);
+  const inspector = new Inspector({ scratch: join(dataDir, 'incoming') });
   const transfer = { ...needs, inspector, quotas, redis, subscriber, closing, onError };
   const resumable = openResumable(config, transfer);
   const seal = await sealFor(config.secretKey, dataDir);
@@ -87,7 +87,13 @@ export async function openServices(
     config.role === 'api'
       ? undefined // another process delivers
       : webhooks.deliver({ jobs, prefix, redis: steady, waiting, onError });
-  const rounds = everySoOften(steady, prefix, UPKEEP_MS, () => upkeep({ ...needs, resumable, imports }), onError);
+  const rounds = everySoOften(
+    steady,
+    prefix,
+    UPKEEP_MS,
+    () => upkeep({ ...needs, resumable, imports }),
+    onError,
+  );
   const workers = new Workers(redis, prefix);
   const announce = () => void new Quotas(steady, prefix).announce(config.quotas).catch(onError);
   announce();
@@ -138,7 +144,12 @@ export async function openServices(
     },
     async close() {
       clearInterval(often);
-      await Promise.allSettled([deliveries?.close(), rounds.close(), resumable.close(), imports.close()]);
+      await Promise.allSettled([
+        deliveries?.close(),
+        rounds.close(),
+        resumable.close(),
+        imports.close(),
+      ]);
       await queue.close().catch(onError);
       for (const connection of [redis, subscriber, steady, waiting]) connection.disconnect();
     },

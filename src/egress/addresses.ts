@@ -119,6 +119,11 @@ export type Resolver = (
   answer: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
 ) => void;
 
+/** A name led to an address that is refused, as a connection was being made. */
+export class AddressRefused extends Error {
+  override readonly name = 'AddressRefused';
+}
+
 /**
  * DNS for connections: a name that leads to any refused address is refused, whatever it said when it was checked.
  * The connection goes to the very address that was looked at. (It is not asked for IP literals: `checkUrl` sees
@@ -129,7 +134,8 @@ export function guardedLookup(allowPrivate: boolean, resolver: Resolver = dnsLoo
     resolver(host, { ...options, all: true }, (error, found) => {
       if (error) return answer(error, []);
       const why = found.map((a) => refusedAddress(a.address, allowPrivate)).find(Boolean);
-      if (why || !found[0]) return answer(new Error(why ?? `${host} has no address`), []);
+      if (why) return answer(new AddressRefused(why), []);
+      if (!found[0]) return answer(new Error(`${host} has no address`), []);
       if (options.all) return answer(null, found);
       answer(null, found[0].address, found[0].family);
     });

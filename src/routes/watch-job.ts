@@ -1,6 +1,6 @@
 /** @file Wait for a job to change, and follow what it says. */
 
-import type { StreamedEvent } from '../records/events.ts';
+import type { JobEvents, StreamedEvent } from '../records/events.ts';
 import { type JobRecord, TERMINAL } from '../records/job-record.ts';
 import type { Collaborators } from './collaborators.ts';
 
@@ -10,24 +10,26 @@ type Needs = Pick<Collaborators, 'service' | 'events'>;
 export const LONGEST_WAIT = 60;
 
 /**
- * Read the job again at each of its changes, until `enough` says so, time is up or the signal is aborted.
+ * Read something again at each of its changes, until `enough` says so, time is up or the signal is aborted.
  *
- * @returns the job as it then stands; undefined: it is gone
+ * @param id whose changes wake us
+ * @returns it as it then stands; undefined: it is gone
  */
-export async function waitForJob(
-  { service, events }: Needs,
-  job: JobRecord,
+export async function waitFor<T>(
+  events: JobEvents,
+  id: string,
+  read: () => Promise<T | undefined>,
   seconds: number,
   signal: AbortSignal,
-  enough: (job: JobRecord) => boolean,
-): Promise<JobRecord | undefined> {
+  enough: (now: T) => boolean,
+): Promise<T | undefined> {
   const until = Date.now() + 1000 * Math.min(seconds, LONGEST_WAIT);
   const bell = new Bell();
-  const stop = events.watch(job.id, bell.ring);
+  const stop = events.watch(id, bell.ring);
   try {
     for (;;) {
       const heard = bell.next(); // before reading, so that no change falls between
-      const now = await service.jobs.get(job.tenant, job.id);
+      const now = await read();
       const left = until - Date.now();
       if (!now || enough(now) || left <= 0 || signal.aborted) return now;
       await either(heard, left, signal);
@@ -35,6 +37,18 @@ export async function waitForJob(
   } finally {
     stop();
   }
+}
+
+/** A job at the first change that is enough. @returns undefined: it is gone */
+export function waitForJob(
+  { service, events }: Needs,
+  job: JobRecord,
+  seconds: number,
+  signal: AbortSignal,
+  enough: (job: JobRecord) => boolean,
+): Promise<JobRecord | undefined> {
+  const read = () => service.jobs.get(job.tenant, job.id);
+  return waitFor(events, job.id, read, seconds, signal, enough);
 }
 
 /**
