@@ -16,6 +16,8 @@ export interface RunState {
   readonly tensors: Readonly<Record<string, Float32Array>>;
   /** Weights of the losses, as their state machine has them; undefined: there is none. */
   readonly weights: unknown;
+  /** When the tune images joined those that are trained on, and their metric then; undefined: not yet. */
+  readonly joined: { readonly step: number; readonly metric: number } | undefined;
   readonly bestTensors: Readonly<Record<string, Float32Array>> | undefined;
 }
 

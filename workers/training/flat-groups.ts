@@ -68,7 +68,8 @@ export function unpack(g: GraphBuilder, { parameters }: Group, flat: Value): voi
   graph.nodes.push(...forward);
 }
 
-function split(
+/** One vector per parameter. */
+export function split(
   g: GraphBuilder,
   parameters: readonly TrainedTensor[],
   flat: Value,

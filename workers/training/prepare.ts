@@ -12,6 +12,7 @@ import { OPTIMIZERS } from './optimizers/registry.ts';
 import { findParameters, type Parameter } from './parameters.ts';
 import { Reference } from './reference.ts';
 import { decayOf, OPTIMIZER_OPTIONS, type TrainSettings } from './settings.ts';
+import { isPruned } from './sparsity.ts';
 import { buildTrainGraph } from './train-graph.ts';
 import { inputMisfit } from './trainable.ts';
 import { Trainer } from './trainer.ts';
@@ -61,6 +62,8 @@ export async function prepare(
   const loss = own ? undefined : chosen;
   const runtime = { threads, provider };
   const { parameters, frozen } = chosenParameters(forward, settings);
+  const pruned = parameters.filter(isPruned).length;
+  if (pruned > 0) info(`Zeros of ${pruned} pruned weights stay zero.`);
   const bound = await companion?.bind(forward, loss?.bound, batch);
   const reference =
     loss?.loss.labels === 'tensors'
@@ -74,6 +77,7 @@ export async function prepare(
     decay: decayOf(settings),
     clip: settings.clip > 0 ? settings.clip : undefined,
     ema: settings.ema,
+    sparsify: settings.sparsify,
     accumulate,
     batchStatistics: settings.batchStatistics,
     nodes: bound?.nodes,

@@ -10,6 +10,7 @@ import { emaTenth } from './ema.ts';
 import { Guard } from './guard.ts';
 import { Judge } from './judge.ts';
 import type { Prepared } from './prepare.ts';
+import { Refit } from './refit.ts';
 import { SCHEDULES, warmUp } from './schedules.ts';
 import { rateOf, type TrainSettings } from './settings.ts';
 import type { CurvePoint, TrainContext, Trained } from './train.ts';
@@ -35,6 +36,7 @@ export class Run {
   readonly #guard: Guard;
   readonly #checkpoints: Checkpoints | undefined;
   readonly #weighing: Weighing;
+  readonly #refit: Refit;
   readonly #rate: number;
   readonly #curve: CurvePoint[] = [];
   #best: { metric: number; step: number; snapshot: Snapshot };
@@ -46,6 +48,7 @@ export class Run {
   #lr = 0;
   #started = performance.now();
   #stepSeconds = 0;
+  #waited = 0;
   #earlier = 0;
   #sums = new Map<string, number>();
   #counted = 0;
@@ -59,6 +62,7 @@ export class Run {
     this.#guard = new Guard(prepared.trainer, (message) => ctx.warn(message));
     this.#checkpoints = ctx.kept === undefined ? undefined : new Checkpoints(ctx.kept);
     this.#weighing = new Weighing(prepared.companion, prepared.trainer);
+    this.#refit = new Refit((settings.refit ?? false) && ctx.tune !== ctx.fit);
     this.#rate = rateOf(settings, ctx.binding.classes?.length ?? 0);
     this.#best = { metric: 0, step: 0, snapshot: prepared.trainer.snapshot() };
   }
@@ -76,7 +80,7 @@ export class Run {
     const total = await this.#totalSteps(perEpoch, judging);
     await this.#resume();
     const every = this.#judgeEvery(perEpoch, total);
-    const stream = await this.#open(total, trainer.step * this.#prepared.accumulate);
+    let stream = await this.#open(total, this.#batchesDone);
     this.#started = performance.now();
     let ended = false;
     try {
@@ -85,13 +89,40 @@ export class Run {
         const atEnd = this.#shareDone(trainer.step, total) >= 1 || this.#guard.exhausted;
         if (!atEnd && trainer.step % every !== 0) continue;
         ended = (await this.#judgement(perEpoch)) || this.#guard.exhausted;
+        if (this.#joins(total)) {
+          await this.#close(stream);
+          stream = await this.#open(total, this.#batchesDone);
+        }
         if (!atEnd) await this.#keep();
       }
     } finally {
-      await stream.close();
+      await this.#close(stream);
     }
     trainer.writeInto(this.#model, this.#best.snapshot);
-    return this.#trained(perEpoch, ended && this.#shareDone(trainer.step, total) < 1, stream);
+    return this.#trained(perEpoch, ended && this.#shareDone(trainer.step, total) < 1);
+  }
+
+  /** @returns whether the tune images are trained on from here */
+  #joins(total: number): boolean {
+    const { trainer } = this.#prepared;
+    const share = this.#shareDone(trainer.step, total);
+    const { tune } = this.#curve.at(-1)!;
+    const judged = { share, before: this.#before, best: this.#best.metric, tune };
+    const joins = this.#refit.joins(trainer.step, judged);
+    if (joins)
+      this.#ctx.info(
+        `The tune images have decided and are trained on too from step ${trainer.step}: their metric is a guard from here, not a measurement.`,
+      );
+    return joins;
+  }
+
+  async #close(stream: MixedStream): Promise<void> {
+    await stream.close();
+    this.#waited += stream.waitedSeconds;
+  }
+
+  get #batchesDone(): number {
+    return this.#prepared.trainer.step * this.#prepared.accumulate;
   }
 
   async #step(stream: MixedStream, total: number): Promise<void> {
@@ -179,7 +210,7 @@ export class Run {
     this.#counted = 0;
     const point: CurvePoint = {
       step: trainer.step,
-      epoch: round(trainer.step / perEpoch),
+      epoch: this.#epochs(perEpoch),
       loss: 0,
       lr: this.#lr,
       tune,
@@ -190,13 +221,22 @@ export class Run {
     this.#curve.push(point);
     const { loss: _, lr: __, ...shown } = point;
     this.#ctx.metric({ at: 'tune', metric: this.#judge.metric, ...shown });
-    if (tune > this.#best.metric) {
+    if (this.#refit.better(tune, this.#best.metric)) {
       this.#best = { metric: tune, step: trainer.step, snapshot: trainer.snapshot() };
       this.#sinceBest = 0;
     } else this.#sinceBest++;
     this.#enough =
       tune >= (this.#settings.enough ?? Number.POSITIVE_INFINITY) ? this.#enough + 1 : 0;
     return (patience > 0 && this.#sinceBest >= patience) || this.#enough >= ENOUGH;
+  }
+
+  /** Passes over the images: those that are trained on become more where the tune images join. */
+  #epochs(perEpoch: number): number {
+    const { step } = this.#prepared.trainer;
+    const { fit, tune } = this.#ctx;
+    const apart = Math.min(step, this.#refit.joined?.step ?? step);
+    const together = (step - apart) * (fit.length / (fit.length + tune.length));
+    return round((apart + together) / perEpoch);
   }
 
   #judged(): Promise<number> {
@@ -255,7 +295,8 @@ export class Run {
   }
 
   async #open(total: number, start: number): Promise<MixedStream> {
-    const { binding, fit, seed, signal } = this.#ctx;
+    const { binding, seed, signal } = this.#ctx;
+    const fit = this.#refit.joined ? [...this.#ctx.fit, ...this.#ctx.tune] : this.#ctx.fit;
     const { batch, accumulate } = this.#prepared;
     const { augment } = this.#settings;
     const unlabelled = this.#unlabelled;
@@ -285,6 +326,7 @@ export class Run {
     this.#sinceBest = state.sinceBest;
     this.#earlier = state.seconds;
     this.#weighing.restore(state.weights);
+    this.#refit.restore(state.joined);
     this.#curve.push(...(state.curve as readonly CurvePoint[]));
     if (state.bestTensors)
       this.#best = {
@@ -308,14 +350,15 @@ export class Run {
       curve: this.#curve,
       seconds: this.#seconds(),
       weights: this.#weighing.state(),
+      joined: this.#refit.joined,
       tensors: plain(trainer.snapshot()),
       bestTensors: this.#best.step === 0 ? undefined : plain(this.#best.snapshot),
     });
   }
 
-  #trained(perEpoch: number, endedEarly: boolean, stream: MixedStream): Trained {
+  #trained(perEpoch: number, endedEarly: boolean): Trained {
     const { trainer, loss, parameters, frozen } = this.#prepared;
-    const inSteps = this.#stepSeconds - stream.waitedSeconds;
+    const inSteps = this.#stepSeconds - this.#waited;
     return {
       loss: loss?.name ?? 'none',
       metric: this.#judge.metric,
@@ -323,11 +366,12 @@ export class Run {
       frozen,
       lr: this.#rate,
       steps: trainer.step,
-      epochs: round(trainer.step / perEpoch),
+      epochs: this.#epochs(perEpoch),
       before: this.#before,
       best: this.#best.metric,
       bestStep: this.#best.step,
       endedEarly,
+      ...(this.#refit.joined && { tuneJoinedAt: this.#refit.joined.step }),
       rollbacks: this.#guard.rollbacks,
       secondsPerStep: round(inSteps / Math.max(1, trainer.step)),
       stepShare: round(inSteps / Math.max(1e-9, this.#stepSeconds)),

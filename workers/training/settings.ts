@@ -5,6 +5,7 @@ import type { LossName } from './losses/registry.ts';
 import type { OptimizerName } from './optimizers/registry.ts';
 import type { Freeze } from './parameters.ts';
 import type { ScheduleName } from './schedules.ts';
+import type { Pressure } from './sparsity.ts';
 
 /** How long: passes over the images, updates, or minutes of training. */
 export type Length =
@@ -27,12 +28,16 @@ export interface TrainSettings {
   /** Largest gradient norm; 0: gradients are not clipped. */
   readonly clip: number;
   readonly ema: boolean;
+  /** Pressure of weights to zero; undefined: none. */
+  readonly sparsify?: Pressure | undefined;
   readonly freeze: Freeze;
   readonly augment: AugmentOptions | false;
   readonly loss: LossName | 'auto';
   readonly labelSmoothing: number;
   /** Statistics of BatchNormalization: those of the batch, or as they are. */
   readonly batchStatistics: boolean;
+  /** Whether the tune images are trained on too once they have decided; false. */
+  readonly refit?: boolean | undefined;
   /** Evaluations without a better one after which the run ends; 0: it never ends early. */
   readonly patience: number;
   /** The judge's metric at which the run may end: nothing is left to win; undefined: it goes on. */
@@ -47,7 +52,7 @@ export const OPTIMIZER_OPTIONS = {
   epsilon: 1e-8,
 } as const;
 
-const DECAY: Readonly<Record<OptimizerName, number>> = { adamw: 0.01, sgd: 5e-4 };
+const DECAY: Readonly<Record<OptimizerName, number>> = { adamw: 0.03, sgd: 5e-4 };
 
 export const decayOf = ({ decay, optimizer }: TrainSettings): number =>
   decay === 'auto' ? DECAY[optimizer] : decay;

@@ -62,6 +62,8 @@ export interface Trained {
   readonly bestStep: number;
   readonly endedEarly: boolean;
   readonly rollbacks: number;
+  /** The step from which the tune images were trained on too, and `best` is no independent figure; absent: none. */
+  readonly tuneJoinedAt?: number;
   readonly secondsPerStep: number;
   /** Share of the training time that was spent in steps, not waiting for images. */
   readonly stepShare: number;

@@ -4,6 +4,7 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import type { Group } from './flat-groups.ts';
 import type { Optimizer, OptimizerOptions } from './optimizers/optimizer.ts';
+import { type Pressure, settled } from './sparsity.ts';
 import { optimizerScalar, SCALARS, type StepPorts } from './step-ports.ts';
 
 export interface UpdateOptions {
@@ -13,6 +14,8 @@ export interface UpdateOptions {
   readonly clip: number | undefined;
   /** Keep an exponential moving average of the weights. */
   readonly ema: boolean;
+  /** Pressure of weights to zero. */
+  readonly sparsify?: Pressure | undefined;
   /** Runs whose gradients are averaged for one update. */
   readonly accumulate: number;
 }
@@ -65,7 +68,7 @@ function updateGroup(
   g: GraphBuilder,
   ports: StepPorts,
   { group, weights, gradient }: Flat,
-  { optimizer, optimizerOptions, accumulate, ema }: UpdateOptions,
+  { optimizer, optimizerOptions, accumulate, ema, sparsify }: UpdateOptions,
 ): void {
   const before = optimizer.states.map((s) => ports.input(`${s}/${group.name}`, [group.size]));
   const lr = ports.scalar(SCALARS.lr);
@@ -86,7 +89,7 @@ function updateGroup(
     g.compare('Greater', ports.scalar(SCALARS.apply), g.scalar(0.5, now));
   const applied = (old: Value, now: Value) =>
     accumulate === 1 ? now : g.where(isApplied(now), now, old);
-  const w = applied(weights, made.w);
+  const w = applied(weights, settled(g, group, made.w, lr, sparsify));
   ports.keepGroup('weights', group, weights, w);
   for (const [k, now] of made.states.entries())
     ports.keepGroup('optimizer', group, before[k]!, applied(before[k]!, now));

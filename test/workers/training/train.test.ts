@@ -14,6 +14,7 @@ import { type TrainContext, train } from '../../../workers/training/train.ts';
 import { yolov8 } from '../../helpers/head-models.ts';
 import { testFolder } from '../../helpers/image-folder.ts';
 import { SQUARE_CLASSES, squares } from '../../helpers/squares.ts';
+import { modelOf, randomWeight, shapeWeight } from '../../helpers/tiny-model.ts';
 
 const BASE: TrainSettings = {
   length: { steps: 24 },
@@ -37,6 +38,21 @@ let images: Sample[];
 beforeAll(async () => {
   images = await squares(await mkdtemp(join(tmpdir(), 'lathe-squares-')), 15);
 });
+
+/** A linear layer on the mean colour, which says blue to everything at first. */
+const colourClassifier = () =>
+  modelOf(
+    `(float[1, 3, 64, 64] x, float[3, 3] w, float[3] b, int64[2] s) => (float[1, 3] y) {
+      p = GlobalAveragePool(x)
+      h = Reshape(p, s)
+      y = Gemm<transB = 1>(h, w, b)
+    }`,
+    {
+      w: randomWeight([3, 3], 1, 0.1),
+      b: { dims: [3], data: [0, 0, 1] },
+      s: shapeWeight(1, 3),
+    },
+  );
 
 interface Told {
   readonly warnings: string[];
@@ -127,6 +143,30 @@ describe('train', () => {
     const steps = again.told.metrics.filter((m) => m['at'] === 'train').map((m) => m['step']);
     expect(steps[0]).toBeGreaterThan(1);
     expect(steps.at(-1)).toBe(12);
+    expect(weights(again.model)).toEqual(weights(whole.model));
+  });
+
+  test('the tune images join late, and an attempt that was cut off after that goes on with them', async () => {
+    const labelled = images.map((s) => ({ ...s, label: s.boxes![0]![0] }));
+    const run = async (more: Partial<TrainContext> = {}) => {
+      const model = colourClassifier();
+      const binding = bindTask(model, { task: 'classify', classes: SQUARE_CLASSES });
+      const parts = { binding, fit: labelled.slice(0, 12), tune: labelled.slice(12), ...more };
+      const settings = { ...BASE, length: { epochs: 20 }, lr: 0.1, refit: true };
+      return { model, result: await train(model, settings, context(model, parts)) };
+    };
+    const whole = await run();
+    const { tuneJoinedAt, epochs } = whole.result;
+    expect(tuneJoinedAt).toBeGreaterThanOrEqual(36);
+    expect(epochs).toBeLessThan(20);
+    const kept = await testFolder();
+    const stop = new AbortController();
+    const metric = (record: Readonly<Record<string, unknown>>) => {
+      if (record['at'] === 'train' && record['step'] === 55) stop.abort(new Error('crash'));
+    };
+    await expect(run({ kept, signal: stop.signal, metric })).rejects.toThrow('crash');
+    const again = await run({ kept });
+    expect(again.result).toMatchObject({ tuneJoinedAt, epochs });
     expect(weights(again.model)).toEqual(weights(whole.model));
   });
 
