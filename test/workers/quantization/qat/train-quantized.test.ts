@@ -1,0 +1,222 @@
+/** @file Training through roundings: the loss falls, agreement rises, the file is what was trained; resumed, stopped, refused. */
+
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+import type { Sample } from '../../../../workers/data/dataset.ts';
+import { cloneModel } from '../../../../workers/onnx/clone.ts';
+import type { Model } from '../../../../workers/onnx/graph.ts';
+import { normalize } from '../../../../workers/onnx/normalize.ts';
+import { Tensor } from '../../../../workers/onnx/tensor.ts';
+import { floatsOf } from '../../../../workers/onnx/values.ts';
+import { writeModel } from '../../../../workers/onnx/write.ts';
+import { floatForm } from '../../../../workers/quantization/qat/float-form.ts';
+import {
+  RANGE_RATE,
+  rangesOf,
+  rangeValue,
+} from '../../../../workers/quantization/qat/insert-fakes.ts';
+import { sitesOf } from '../../../../workers/quantization/qat/sites.ts';
+import {
+  type QatContext,
+  type QatSettings,
+  trainQuantized,
+} from '../../../../workers/quantization/qat/train-quantized.ts';
+import { writeBack } from '../../../../workers/quantization/qat/write-back.ts';
+import { inferTypes } from '../../../../workers/runtime/infer-types.ts';
+import { feedsOf } from '../../../../workers/tasks/feed.ts';
+import { bindTask } from '../../../../workers/tasks/registry.ts';
+import { testFolder } from '../../../helpers/image-folder.ts';
+import { squares } from '../../../helpers/squares.ts';
+import { modelOf, randomWeight } from '../../../helpers/tiny-model.ts';
+import { quantized } from '../quantized.ts';
+
+const SITES = { shares: [], reduceRange: false };
+
+const classifier = (): Model =>
+  modelOf(
+    `(float[1,3,64,64] image, float[8,3,3,3] W, float[8] A, float[8,8,3,3] V, float[8] B, float[8,6] M, float[6] C) => (float[1,6] scores) {
+      c = Conv<pads=[1,1,1,1], strides=[4,4]>(image, W, A)
+      s = Sigmoid(c)
+      t = Mul(c, s)
+      d = Conv<pads=[1,1,1,1], strides=[2,2]>(t, V, B)
+      r = Relu(d)
+      p = GlobalAveragePool(r)
+      f = Flatten(p)
+      scores = Gemm(f, M, C)
+    }`,
+    {
+      W: randomWeight([8, 3, 3, 3], 1),
+      A: randomWeight([8], 2),
+      V: randomWeight([8, 8, 3, 3], 3, 0.5),
+      B: randomWeight([8], 4),
+      M: randomWeight([8, 6], 5),
+      C: randomWeight([6], 6, 0.1),
+    },
+    { task: 'classify' },
+  );
+
+const SETTINGS: QatSettings = {
+  length: { steps: 40 },
+  lr: 2e-3,
+  optimizer: 'adamw',
+  schedule: 'cosine',
+  warmUp: 0,
+  batch: 4,
+  decay: 0,
+  clip: 10,
+  ema: false,
+  freeze: [],
+  augment: false,
+  loss: 'auto',
+  labelSmoothing: 0,
+  batchStatistics: false,
+  patience: 0,
+  estimator: 'lsq',
+  holdRanges: 0.5,
+};
+
+let images: Sample[];
+beforeAll(async () => {
+  const all = await squares(await mkdtemp(join(tmpdir(), 'lathe-squares-')), 15);
+  images = all.map(({ name, file }) => ({ name, file }));
+});
+
+/** Quantized with weights of about 4 bits, so that there is something to win. */
+async function coarse(): Promise<{ float: Model; model: Model }> {
+  const float = classifier();
+  normalize(float, 13);
+  await inferTypes(float);
+  const binding = bindTask(float);
+  const { model } = await quantized(float, { feeds: () => feedsOf(images.slice(0, 4), binding) });
+  const sites = sitesOf(model, SITES);
+  const form = floatForm(float, sites.weights);
+  const ranges = rangesOf({ ...sites, activations: [] });
+  form.model.graph.initializers = [
+    ...form.model.graph.initializers.filter((v) => !v.name.endsWith('/range')),
+    ...ranges.map((range) => {
+      const value = rangeValue(range);
+      const wide = floatsOf(value.constant!).map(() => Math.log(16) / RANGE_RATE);
+      value.constant = Tensor.float32(value.constant!.dims, wide);
+      return value;
+    }),
+  ];
+  writeBack(model, form, sites, ranges);
+  return { float, model };
+}
+
+type Told = { readonly metrics: Readonly<Record<string, unknown>>[] };
+
+function context(float: Model, more: Partial<QatContext> = {}): QatContext & { told: Told } {
+  const told: Told = { metrics: [] };
+  return {
+    binding: bindTask(float),
+    fit: images.slice(0, 12),
+    tune: images.slice(12),
+    seed: 3,
+    threads: 1,
+    provider: 'cpu',
+    signal: new AbortController().signal,
+    kept: undefined,
+    progress: () => {},
+    warn: () => {},
+    info: () => {},
+    metric: (record) => void told.metrics.push(record),
+    told,
+    ...more,
+  };
+}
+
+const losses = ({ metrics }: Told) =>
+  metrics.filter((m) => m['at'] === 'train').map((m) => m['loss'] as number);
+
+const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
+
+describe('training through roundings', () => {
+  test.each(['lsq', 'ste'] as const)(
+    '%s: the loss falls, the file is what was trained',
+    async (estimator) => {
+      const { float, model } = await coarse();
+      const before = Buffer.from(writeModel(model));
+      const ctx = context(float);
+      const result = await trainQuantized(float, model, { ...SETTINGS, estimator }, SITES, ctx);
+      const all = losses(ctx.told);
+      expect(all).toHaveLength(40);
+      expect(mean(all.slice(-8))).toBeLessThan(0.7 * mean(all.slice(0, 4)));
+      expect(result).toMatchObject({ metric: 'agreement', loss: 'none', estimator, steps: 40 });
+      expect(result.best).toBeGreaterThanOrEqual(result.before);
+      expect(result.check.steps).toBeLessThanOrEqual(1.001);
+      expect(result.check.tensors).toBe(sitesOf(model, SITES).activations.length);
+      if (result.bestStep > 0) expect(Buffer.from(writeModel(model)).equals(before)).toBe(false);
+    },
+  );
+
+  test('scales that are learned stay once they are held; fixed ones never move', async () => {
+    const scalesAfter = async (estimator: 'lsq' | 'ste', holdRanges: number) => {
+      const { float, model } = await coarse();
+      const scales = () =>
+        sitesOf(model, SITES).activations.map((s) => floatsOf(s.scale.constant!)[0]!);
+      const before = scales();
+      let judged: number[] = [];
+      const progress = () => {
+        judged = scales();
+      };
+      const settings = { ...SETTINGS, estimator, holdRanges };
+      await trainQuantized(float, model, settings, SITES, context(float, { progress }));
+      return { before, judged };
+    };
+    const learned = await scalesAfter('lsq', 0.5);
+    expect(learned.judged).not.toEqual(learned.before);
+    for (const still of [await scalesAfter('lsq', 0), await scalesAfter('ste', 0.5)])
+      expect(still.judged).toEqual(still.before);
+  });
+
+  test('without anything better the constants stay as they came', async () => {
+    const { float, model } = await coarse();
+    const before = Buffer.from(writeModel(model));
+    const settings = { ...SETTINGS, lr: 1e-12, length: { steps: 3 } };
+    const { bestStep } = await trainQuantized(float, model, settings, SITES, context(float));
+    expect(bestStep).toBe(0);
+    expect(Buffer.from(writeModel(model)).equals(before)).toBe(true);
+  });
+
+  test('an attempt that was cut off goes on where it was', async () => {
+    const whole = await coarse();
+    const all = context(whole.float);
+    await trainQuantized(whole.float, whole.model, SETTINGS, SITES, all);
+
+    const kept = await testFolder();
+    const stop = new AbortController();
+    const cut = await coarse();
+    let tunes = 0;
+    const first = context(cut.float, {
+      kept,
+      signal: stop.signal,
+      metric: ({ at }) => {
+        if (at === 'tune' && ++tunes === 2) queueMicrotask(() => setTimeout(() => stop.abort(), 5));
+      },
+    });
+    await expect(trainQuantized(cut.float, cut.model, SETTINGS, SITES, first)).rejects.toThrow();
+    const again = await coarse();
+    const rest = context(again.float, { kept });
+    await trainQuantized(again.float, again.model, SETTINGS, SITES, rest);
+    expect(losses(rest.told).length).toBeLessThan(40);
+    expect(losses(rest.told)).toEqual(losses(all.told).slice(-losses(rest.told).length));
+    expect(Buffer.from(writeModel(again.model)).equals(Buffer.from(writeModel(whole.model)))).toBe(
+      true,
+    );
+  });
+
+  test('nothing left to train, no images', async () => {
+    const { float, model } = await coarse();
+    const frozen = { ...SETTINGS, freeze: ['*'] };
+    await expect(
+      trainQuantized(float, cloneModel(model), frozen, SITES, context(float)),
+    ).rejects.toMatchObject({ code: 'MODEL_NOT_TRAINABLE' });
+    await expect(
+      trainQuantized(float, cloneModel(model), SETTINGS, SITES, context(float, { fit: [] })),
+    ).rejects.toMatchObject({ code: 'SPLIT_MISSING' });
+  });
+});
