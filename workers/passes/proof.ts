@@ -1,7 +1,7 @@
 /** @file The proof of a rewrite: the outputs before and after, on the same random inputs. */
 
 import { cloneModel } from '../onnx/clone.ts';
-import type { Graph, Model, Value } from '../onnx/graph.ts';
+import type { Graph, Model, Node, Value } from '../onnx/graph.ts';
 import { Tensor } from '../onnx/tensor.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 import { floatsOf } from '../onnx/values.ts';
@@ -25,6 +25,9 @@ const OTHER_SIZES = { batch: 2, height: 160, width: 224 };
 
 /** Ops that pick: rounding noise in what they compare may change what they return altogether. */
 const PICKING = /^(TopK|ArgMax|ArgMin|NonMaxSuppression|Unique|NonZero|Hardmax)$/;
+
+/** Whether a node chooses among what it compares. */
+export const isPicking = ({ op, domain }: Node): boolean => domain === '' && PICKING.test(op);
 
 export interface Verdict extends PartError {
   readonly proved: boolean;
@@ -181,7 +184,7 @@ async function answersOf(
 /** Values of float type that picking ops compare. */
 export function comparedValues(graph: Graph): Value[] {
   const found = graph.nodes
-    .filter((n) => PICKING.test(n.op) && n.domain === '')
+    .filter(isPicking)
     .flatMap((n) => (n.op === 'NonMaxSuppression' ? n.inputs.slice(0, 2) : n.inputs.slice(0, 1)))
     .filter((v): v is Value => v !== undefined && v.constant === undefined);
   return [...new Set(found)];
@@ -197,7 +200,7 @@ export function isPicked(output: Value, index: GraphIndex): boolean {
     seen.add(value);
     const node = index.producer(value);
     if (!node) continue;
-    if (PICKING.test(node.op)) return true;
+    if (isPicking(node)) return true;
     open.push(...node.inputs.filter((v) => v !== undefined));
   }
   return false;

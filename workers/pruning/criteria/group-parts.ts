@@ -1,8 +1,9 @@
 /** @file The tensors of a group as criteria look at them. */
 
 import type { Value } from '../../onnx/graph.ts';
+import type { Tensor } from '../../onnx/tensor.ts';
 import type { GraphIndex } from '../../onnx/uses.ts';
-import { numbersOf } from '../../onnx/values.ts';
+import { numbersOf, valuesOf } from '../../onnx/values.ts';
 import type { Group } from '../coupling/groups.ts';
 import type { Role, Slice } from './slices.ts';
 
@@ -24,11 +25,15 @@ export function slicesOf(group: Group): OwnedSlice[] {
     value,
     role: roleOf(group, value, axis),
     dims: value.constant!.dims,
-    values: numbersOf(value.constant!),
+    values: weightsOf(value.constant!),
     axis,
     indices,
   }));
 }
+
+/** Elements as they lie, where they are numbers: a list of them would be many times as large. */
+const weightsOf = (tensor: Tensor): ArrayLike<number> =>
+  /^float(32|64)$/.test(tensor.dtype) ? (valuesOf(tensor) as Float32Array) : numbersOf(tensor);
 
 /** Filters of the producers: neither biases nor what consumers keep of the channels. */
 export const producerSlices = (group: Group): OwnedSlice[] =>

@@ -11,6 +11,7 @@ import { type Feed, type HostTensor, openSession } from '../../runtime/session.t
 import { withOutputs } from '../../runtime/taps.ts';
 import type { CutGroup } from './cut.ts';
 import { maskModel } from './mask.ts';
+import { sharedPicks, withGiven } from './pinned-picks.ts';
 
 /** Largest difference allowed, of the scale of its part. */
 export const PRUNING_TOLERANCE = 1e-4;
@@ -37,8 +38,8 @@ export interface PrunedProofOptions {
  * A float32 sigmoid is exact to units in the last place of 1, so scores of 0.000001 are noise in their second digit whatever made
  * them. Where a part of the masked original itself answers to a rounding of its weights by more than the tolerance, that part may differ
  * by four times as much: without a bound where all last trained layers before it meet the tolerance (a wrong cut would show
- * there, and what follows is the same in both), else by a hundredth at most. Outputs behind a picking op (TopK) may differ: what it
- * compares may not.
+ * there, and what follows is the same in both), else by a hundredth at most. What picking ops (TopK) return is given to the pruned
+ * model as the masked original picked it, so that what lies behind can be compared; what they compare is judged too.
  *
  * @param original uncut, with inferred types
  * @param report of `cut`
@@ -56,12 +57,15 @@ export async function provePruned(
   const judged = judgedValues(original, pruned);
   const cuts = cutsOfAll(original, judged);
   const inputs = [randomInputs(original, seed), ...feeds];
-  const run = (model: Model) => answersOf(model, judged, inputs, threads);
   const masked = maskModel(original, report);
-  const expected = await run(masked);
+  const picks = sharedPicks(original, pruned);
+  const names = judged.map((v) => v.name);
+  const expected = await answersOf(masked, [...names, ...picks], inputs, threads);
+  const pinned = inputs.map((feed, i) => ({ ...feed, ...only(picks, expected[i]!) }));
+  const run = (model: Model) => answersOf(withGiven(model, picks), names, pinned, threads);
   const all = worstParts(expected, await run(pruned), cuts);
   // A different pick among nearly equal scores is no different function: what is compared is judged instead.
-  const picked = pickedOutputs(original);
+  const picked = pickedOutputs(withGiven(original, picks));
   const errors = all.filter(({ name, error }) => !(picked.has(name) && error > PRUNING_TOLERANCE));
   const beyond = errors.filter(({ error }) => !(error <= PRUNING_TOLERANCE));
   if (beyond.length === 0) return { worst: largest(errors) };
@@ -74,6 +78,9 @@ export async function provePruned(
   }
   return { worst: largest(errors.filter((e) => !(beyond.includes(e) && proved.has(e.name)))) };
 }
+
+const only = (names: readonly string[], answers: Answers[number]): Feeds =>
+  Object.fromEntries(names.map((name) => [name, answers[name]!]));
 
 interface JudgedPart extends PartError {
   /** Of the value. */
@@ -144,11 +151,10 @@ function cutsOfAll({ graph }: Model, values: readonly Value[]): ReadonlyMap<stri
 
 async function answersOf(
   model: Model,
-  values: readonly Value[],
+  names: readonly string[],
   feeds: readonly Feeds[],
   threads: number,
 ): Promise<Record<string, HostTensor>[]> {
-  const names = values.map((v) => v.name);
   const session = await openSession(withOutputs(model, names), { threads });
   try {
     const all = [];

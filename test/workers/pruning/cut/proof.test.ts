@@ -85,3 +85,43 @@ async function scoresDiffer(): Promise<number> {
   const cuts = [new Set<number>(), new Set([4])];
   return compareParts(answers[0]!, answers[1]!, cuts).error;
 }
+
+/** Every position has nearly the same score, two of them are picked, and what was picked goes through two more layers. */
+const picking = () =>
+  modelOf(
+    `(float[1,3,8,8] X, float[16,3,3,3] A, float[1,16,1,1] S, int64[2] flat, int64[3] rows, int64[1] two, int64[1] one, float[16,12] U, float[12,4] V) => (float[1,2,4] Y) {
+      H = Conv<pads=[1, 1, 1, 1]>(X, A)
+      h = Relu(H)
+      s = Conv(h, S)
+      f = Reshape(s, flat)
+      best, at = TopK<axis=1>(f, two)
+      r = Reshape(h, rows)
+      t = Transpose<perm=[0, 2, 1]>(r)
+      i = Squeeze(at, one)
+      q = Gather<axis=1>(t, i)
+      u = MatMul(q, U)
+      v = Relu(u)
+      Y = MatMul(v, V) }`,
+    {
+      ...{ A: randomWeight([16, 3, 3, 3], 1, 0.2), S: randomWeight([1, 16, 1, 1], 2, 1e-9) },
+      ...{ U: randomWeight([16, 12], 3), V: randomWeight([12, 4], 4) },
+      flat: { dims: [2], data: [1, 64] },
+      rows: { dims: [3], data: [1, 16, 64] },
+      ...{ two: { dims: [1], data: [2] }, one: { dims: [1], data: [0] } },
+    },
+  );
+
+test('what lies behind a pick is compared, whatever rounding picks', async () => {
+  const whole = await prepareForPruning(picking());
+  const all = findGroups(whole).groups;
+  const { model, report: told } = cut(
+    whole,
+    all,
+    new Map(all.map(({ id, size }) => [id, Array.from({ length: size - 3 }, (_, i) => i + 1)])),
+  );
+  const { worst } = await provePruned(whole, roundedWeights(model), told, [], options);
+  expect(worst).toBeLessThanOrEqual(1e-4);
+  await expect(provePruned(whole, scaled(model, 'V', 1.01), told, [], options)).rejects.toThrow(
+    /scale of 'Y'/,
+  );
+});
