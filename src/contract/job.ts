@@ -3,6 +3,7 @@
 import { type Static, Type } from 'typebox';
 import { Accept } from './accept.ts';
 import { PreprocessOption } from './preprocess.ts';
+import { PRESET_NAMES, PRESETS } from './presets.ts';
 import { Requires } from './requires.ts';
 
 export const TASK_NAMES = ['detect', 'classify', 'generic'] as const;
@@ -104,4 +105,22 @@ export const JobSpec = Type.Object(
   { additionalProperties: false },
 );
 export type JobSpec = Static<typeof JobSpec>;
+
+const { stages, ...others } = JobSpec.properties;
+
+/** What is POSTed: a job spec, or one with a preset in the place of its stages. */
+export const JobRequest = Type.Object(
+  {
+    ...others,
+    stages: Type.Optional(stages),
+    preset: Type.Optional(
+      Type.Enum([...PRESET_NAMES], {
+        description: `In the place of stages: ${Object.entries(PRESETS)
+          .map(([name, { summary }]) => `${name}: ${summary}`)
+          .join(' ')} The job view shows the stages it became.`,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
 export type StageSpec = Static<typeof StageSpec>;

@@ -1,9 +1,10 @@
 /** @file From a raw job spec to a planned one: everything checked that needs no model, every default filled in. */
 
 import { ServiceError } from './errors.ts';
-import { JobSpec, MOST_STAGES, type StageSpec } from './job.ts';
+import { JobRequest, JobSpec, MOST_STAGES, type StageSpec } from './job.ts';
 import { nearest } from './nearest.ts';
 import { FIELDS_TO_COME, OPTIONS_TO_COME, STAGES_TO_COME } from './not-yet.ts';
+import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts';
 import type { FieldError } from './problem.ts';
 import { schemaErrors, validator, withDefaults } from './schema-errors.ts';
 import type { PublishedStage, StageDocument } from './stage-document.ts';
@@ -21,15 +22,35 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  */
 export function planJob(spec: unknown, document: StageDocument): JobSpec {
   refuseFieldsToCome(spec);
-  const errors = schemaErrors(JobSpec, spec);
-  const given = isObject(spec) && Array.isArray(spec['stages']) ? spec['stages'] : [];
+  const errors = [...schemaErrors(JobRequest, spec), ...neitherOrBoth(spec)];
+  const given = stagesOf(spec);
   // More than may be are one fault already.
   const stages = given
     .slice(0, MOST_STAGES)
     .map((stage, index) => planStage(stage, index, document, errors));
   errors.push(...laterTeachers(stages));
   if (errors.length > 0) throw new ServiceError('SPEC_INVALID', { errors });
-  return { ...withDefaults(JobSpec, { seed: 0, latency: {}, ...(spec as JobSpec) }), stages };
+  const { preset: _, ...rest } = spec as JobSpec & { preset?: PresetName };
+  return { ...withDefaults(JobSpec, { seed: 0, latency: {}, ...rest, stages }), stages };
+}
+
+/** As written, or as the preset has them. */
+function stagesOf(spec: unknown): readonly unknown[] {
+  if (!isObject(spec)) return [];
+  const { stages, preset } = spec;
+  if (Array.isArray(stages)) return stages;
+  const named = typeof preset === 'string' && Object.hasOwn(PRESETS, preset);
+  return named ? PRESETS[preset as PresetName].stages : [];
+}
+
+function neitherOrBoth(spec: unknown): FieldError[] {
+  if (!isObject(spec)) return [];
+  const [stages, preset] = [spec['stages'] !== undefined, spec['preset'] !== undefined];
+  if (stages && preset)
+    return [{ pointer: '/preset', detail: "stands beside 'stages': leave one of them out" }];
+  if (stages || preset) return [];
+  const presets = PRESET_NAMES.join(', ');
+  return [{ pointer: '/stages', detail: `is required, or 'preset': one of ${presets}` }];
 }
 
 /** A stage learns from what is made before it. */

@@ -17,6 +17,7 @@ const filling = new Ajv({
   useDefaults: true,
 });
 const compiled = new WeakMap<object, ValidateFunction>();
+const fillers = new WeakMap<object, ValidateFunction>();
 
 export function validator(schema: object): ValidateFunction {
   const known = compiled.get(schema);
@@ -26,10 +27,19 @@ export function validator(schema: object): ValidateFunction {
   return made;
 }
 
+/** Compiled once: a stage's schema takes longer than all else that is done with a spec. */
+function filler(schema: object): ValidateFunction {
+  const known = fillers.get(schema);
+  if (known) return known;
+  const made = filling.compile(withoutId(schema));
+  fillers.set(schema, made);
+  return made;
+}
+
 /** `value` with the defaults of its schema filled in, all the way down; `value` itself stays as it is. */
 export function withDefaults<T extends object>(schema: object, value: T): T {
   const filled = structuredClone(value);
-  filling.compile(withoutId(schema))(filled);
+  filler(schema)(filled);
   return filled;
 }
 

@@ -6,7 +6,7 @@ import { Type } from 'typebox';
 
 import { digestOfJson } from '../contract/canonical-json.ts';
 import { ServiceError } from '../contract/errors.ts';
-import { JobSpec } from '../contract/job.ts';
+import { JobRequest, JobSpec } from '../contract/job.ts';
 import type { JobView } from '../contract/job-view.ts';
 import { installMultipart } from '../plugins/bodies.ts';
 import type { Turn } from '../records/idempotency.ts';
@@ -26,13 +26,13 @@ const file = { type: 'string', format: 'binary' };
 
 const body = {
   content: {
-    'application/json': { schema: JobSpec },
+    'application/json': { schema: JobRequest },
     'multipart/form-data': {
       schema: {
         type: 'object',
         description: 'The parts in this order.',
         required: ['spec', 'model'],
-        properties: { spec: JobSpec, model: file, dataset: file },
+        properties: { spec: JobRequest, model: file, dataset: file },
       },
     },
   },

@@ -81,8 +81,13 @@ describe('without a worker', () => {
       '/stages/0/image',
     ],
     ['a wrong type', { ...simplify, seed: '7' }, 'SPEC_INVALID', '/seed'],
-    ['a preset', { preset: 'fast' }, 'NOT_YET_SUPPORTED', '/preset'],
-    ['a stage to come', { stages: [{ stage: 'distill' }] }, 'NOT_YET_SUPPORTED', '/stages/0/stage'],
+    ['a misspelt preset', { preset: 'fst' }, 'SPEC_INVALID', '/preset'],
+    [
+      'a stage to come',
+      { stages: [{ stage: 'factorize' }] },
+      'NOT_YET_SUPPORTED',
+      '/stages/0/stage',
+    ],
     [
       'images wanted, none named',
       { stages: [{ stage: 'quantize' }] },

@@ -4,10 +4,10 @@ import { Type } from 'typebox';
 
 import { refuseUntrainable } from '../training/trainable.ts';
 import { DISTILL_OPTIONS } from './distill-options.ts';
-import { lengthOf, TRAIN_OPTIONS, trainContext, trainInPlace, trainingImages } from './finetune.ts';
+import { lengthOf, TRAIN_OPTIONS, trainContext, trainingImages } from './finetune.ts';
 import { expectSameInterface } from './same-interface.ts';
 import { defineStage } from './stage.ts';
-import { teachingOf } from './teaching.ts';
+import { trainTaught } from './teaching.ts';
 
 const options = Type.Object(
   { ...TRAIN_OPTIONS, ...DISTILL_OPTIONS },
@@ -26,14 +26,12 @@ export const distill = defineStage({
   async run(model, chosen, ctx) {
     const images = trainingImages('distill', ctx);
     await refuseUntrainable(model);
-    const { context, details } = await teachingOf(chosen, images, ctx);
-    const { teacher: _t, signals: _s, weighting: _w, ...training } = chosen;
-    const trained = await trainInPlace(model, training, { ...trainContext(ctx), ...context });
+    const { trained, details } = await trainTaught(model, chosen, images, ctx, trainContext(ctx));
     if (trained.bestStep === 0)
       ctx.warn(
         `Distillation did not raise ${trained.metric} on the tune images (${trained.before.toFixed(4)}): the weights stay as they came.`,
       );
-    return { model, details: { ...trained, ...details() } };
+    return { model, details: { ...trained, ...details } };
   },
 
   ensures: expectSameInterface,

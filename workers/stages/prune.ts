@@ -1,6 +1,7 @@
 /** @file Stage `prune`: fewer channels, proved against the masked original. */
 
 import { type Static, Type } from 'typebox';
+import { ServiceError } from '../../src/contract/errors.ts';
 import { drawn } from '../data/splits.ts';
 import type { Model } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
@@ -14,10 +15,12 @@ import { GRANULARITY_NAMES } from '../pruning/structure/names.ts';
 import { refuseQuantized } from '../quantization/eligibility.ts';
 import type { RunContext } from '../runtime/context.ts';
 import type { Trained } from '../training/train.ts';
+import { DISTILL_OPTIONS } from './distill-options.ts';
 import { lengthOf, TRAIN_OPTIONS, trainContext, trainInPlace, trainingImages } from './finetune.ts';
 import { keysOf, oneOf } from './one-of.ts';
 import { expectSameInterface } from './same-interface.ts';
 import { defineStage } from './stage.ts';
+import { trainTaught } from './teaching.ts';
 
 const share = (description: string) =>
   Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, description }));
@@ -113,6 +116,16 @@ const options = Type.Object(
       maximum: 10_000,
       description: 'Calibration images, drawn from the train split by the seed.',
     }),
+    distill: Type.Optional(
+      Type.Object(
+        { ...TRAIN_OPTIONS, ...DISTILL_OPTIONS },
+        {
+          additionalProperties: false,
+          description:
+            'Training beside a teacher after each round, in the place of finetune: options of the stage distill. Absent: none.',
+        },
+      ),
+    ),
     finetune: Type.Optional(
       Type.Object(TRAIN_OPTIONS, {
         additionalProperties: false,
@@ -130,14 +143,15 @@ export const prune = defineStage({
   options,
   needsImages: {},
 
-  prepare(model, { finetune }) {
+  prepare(model, { finetune, distill }) {
+    refuseBoth(finetune, distill);
     refuseQuantized(model);
-    if (finetune) lengthOf(finetune);
+    for (const training of [finetune, distill]) if (training) lengthOf(training);
   },
 
   async run(model, chosen, ctx) {
     const { fit, tune } = imagesOf(chosen, ctx);
-    const { finetune, target, normalize, images, ...rest } = chosen;
+    const { finetune, distill, target, normalize, images, ...rest } = chosen;
     const result = await pruneModel(
       model,
       {
@@ -152,7 +166,7 @@ export const prune = defineStage({
         tune,
         fileBytes: writeModel(model).byteLength,
         progress: (done, doing) => ctx.progress(done, doing),
-        ...(finetune && { afterRound: tuned(finetune, ctx) }),
+        ...((finetune ?? distill) && { afterRound: trainedBetween(chosen, ctx) }),
       },
     );
     const { model: pruned, ...details } = result;
@@ -176,12 +190,20 @@ function targetOf(target: Static<typeof options>['target']): Target {
   return { resource: name, share: value };
 }
 
-/** Training between rounds. */
-const tuned =
-  (finetune: NonNullable<Static<typeof options>['finetune']>, ctx: RunContext) =>
-  (model: Model, round: number): Promise<Trained> => {
+/** @throws OPTIONS_CONFLICT */
+function refuseBoth(finetune: unknown, distill: unknown): void {
+  if (finetune === undefined || distill === undefined) return;
+  const why = 'a round is followed by one training, and distill takes labels too';
+  throw new ServiceError('OPTIONS_CONFLICT', { options: ['finetune', 'distill'], why });
+}
+
+/** Training between rounds: beside a teacher, or by the labels alone. */
+const trainedBetween =
+  ({ finetune, distill }: Static<typeof options>, ctx: RunContext) =>
+  async (model: Model, round: number): Promise<Trained> => {
     const images = trainingImages('prune', ctx);
     const metric: RunContext['metric'] = (record) => ctx.metric({ ...record, round });
     const context = { ...trainContext(ctx), kept: undefined, ...images, metric };
-    return trainInPlace(model, finetune, context);
+    if (distill) return (await trainTaught(model, distill, images, ctx, context)).trained;
+    return trainInPlace(model, finetune!, context);
   };

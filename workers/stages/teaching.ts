@@ -5,13 +5,15 @@ import { distillation } from '../distillation/distillation.ts';
 import type { SignalSpec } from '../distillation/settings.ts';
 import { type Teacher, teacherOf } from '../distillation/teacher.ts';
 import { type JudgedTeacher, judgeTeacher } from '../distillation/teacher-metric.ts';
+import type { Model } from '../onnx/graph.ts';
 import type { RunContext } from '../runtime/context.ts';
 import { judgedOf } from '../training/judge.ts';
-import type { TrainContext } from '../training/train.ts';
+import type { TrainContext, Trained } from '../training/train.ts';
 import { type DistillOptions, ruleOf } from './distill-options.ts';
+import { trainInPlace } from './finetune.ts';
 
 /** What the options of a taught stage make of its training. */
-export interface Teaching {
+interface Teaching {
   /** Beside the rest of the training's context. */
   readonly context: Pick<TrainContext, 'fit' | 'tune' | 'unlabelled' | 'companion' | 'reference'>;
   /** For the report, once it has run. */
@@ -23,16 +25,14 @@ interface Images {
   readonly tune: readonly Sample[];
 }
 
-type Chosen = DistillOptions & { readonly augment: unknown };
-
 /**
  * The teacher is read, checked and judged on the tune images. Images without a label file, where others have one, are
  * taught by it alone.
  *
  * @throws TEACHER_MISSING · TEACHER_DOES_NOT_FIT
  */
-export async function teachingOf(
-  chosen: Chosen,
+async function teachingOf(
+  chosen: DistillOptions & { readonly augment: unknown },
   images: Images,
   ctx: RunContext,
 ): Promise<Teaching> {
@@ -72,6 +72,27 @@ export async function teachingOf(
       signals: companion.told(),
     }),
   };
+}
+
+/** Options of a stage that is taught: of its training, and of its teacher. */
+export type TaughtOptions = Parameters<typeof trainInPlace>[1] & DistillOptions;
+
+/**
+ * Train `model` in place beside its teacher.
+ *
+ * @param context of the training, its images left to this
+ */
+export async function trainTaught(
+  model: Model,
+  chosen: TaughtOptions,
+  images: Images,
+  ctx: RunContext,
+  context: Omit<TrainContext, 'fit' | 'tune'>,
+): Promise<{ readonly trained: Trained; readonly details: Readonly<Record<string, unknown>> }> {
+  const { teacher: _t, signals: _s, weighting: _w, ...training } = chosen;
+  const teaching = await teachingOf(chosen, images, ctx);
+  const trained = await trainInPlace(model, training, { ...context, ...teaching.context });
+  return { trained, details: teaching.details() };
 }
 
 /** Labelled images first; where there are none all are trained on, and the teacher alone speaks. */

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 
 import type { ServiceError } from '../../../src/contract/errors.ts';
 import { checkImages, imageNeeds, planJob } from '../../../src/contract/plan.ts';
-import type { StageDocument } from '../../../src/contract/stage-document.ts';
+import { PRESET_NAMES, PRESETS } from '../../../src/contract/presets.ts';
+import { readStageDocument, type StageDocument } from '../../../src/contract/stage-document.ts';
 
 const DOCUMENT: StageDocument = {
   stages: {
@@ -122,11 +123,60 @@ test('all faults are told at once', () => {
   expect(pointers.sort()).toEqual(['/seed', '/stages/0/calibrator', '/stages/0/images', '/task']);
 });
 
+test.each([['a stage', { stages: [{ stage: 'factorize' }] }, '/stages/0/stage']])(
+  '%s to come is named as such',
+  (_, spec, pointer) => {
+    expect(failure(spec)).toMatchObject({ code: 'NOT_YET_SUPPORTED', errors: [{ pointer }] });
+  },
+);
+
+test.each(PRESET_NAMES)(
+  'preset %s becomes stages with every default, which plan to themselves',
+  (preset) => {
+    const document = readStageDocument();
+    const { stages, ...rest } = planJob({ preset }, document);
+
+    expect(stages.map(({ stage }) => stage)).toEqual(
+      PRESETS[preset].stages.map(({ stage }) => stage),
+    );
+    expect(rest).not.toHaveProperty('preset');
+    expect(planJob({ stages }, document).stages).toEqual(stages);
+    for (const [i, given] of PRESETS[preset].stages.entries()) {
+      expect(stages[i]).toMatchObject(given);
+      expect(Object.keys(stages[i]!).length).toBeGreaterThan(Object.keys(given).length);
+    }
+  },
+);
+
 test.each([
-  ['a field', { preset: 'fast' }, '/preset'],
-  ['a stage', { stages: [{ stage: 'distill' }] }, '/stages/0/stage'],
-])('%s to come is named as such', (_, spec, pointer) => {
-  expect(failure(spec)).toMatchObject({ code: 'NOT_YET_SUPPORTED', errors: [{ pointer }] });
+  ['both', { preset: 'fast', stages: [{ stage: 'simplify' }] }, '/preset', /leave one of them out/],
+  ['neither', {}, '/stages', /or 'preset': one of fast, balanced, smallest, fastest/],
+  ['a misspelt one', { preset: 'fastst' }, '/preset', /did you mean 'fastest'/],
+])('stages and preset: %s', (_, spec, pointer, detail) => {
+  const { code, errors } = failure(spec);
+  expect(code).toBe('SPEC_INVALID');
+  expect(errors.find((e) => e.pointer === pointer)?.detail, JSON.stringify(errors)).toMatch(detail);
+});
+
+test.each([
+  [
+    'itself',
+    [{ stage: 'distill', teacher: 0 }],
+    '/stages/0/teacher',
+    /is 0; valid are "input" or a model/,
+  ],
+  [
+    'a later one',
+    [{ stage: 'simplify' }, { stage: 'distill', teacher: 1 }],
+    '/stages/1/teacher',
+    /is 1; valid are "input", 0 to 0 \(earlier stages\)/,
+  ],
+])('a teacher that is %s is pointed at', (_, stages, pointer, detail) => {
+  expect(() => planJob({ stages }, readStageDocument())).toThrow(
+    expect.objectContaining({
+      facts: { errors: [{ pointer, detail: expect.stringMatching(detail) }] },
+    }),
+  );
 });
 
 test('needs for images: by stages and by limits on accuracy', () => {
