@@ -4,6 +4,7 @@ import type { StageReport } from '../../src/contract/report.ts';
 import { dataTable } from './data-table.ts';
 import * as format from './format.ts';
 import { html, type Markup } from './markup.ts';
+import { METHOD_TOLD } from './method.ts';
 import { clip } from './svg.ts';
 import { TRAINING_TOLD } from './training.ts';
 
@@ -78,6 +79,7 @@ const TOLD: ReadonlySet<string> = new Set([
   'mixed',
   'runs',
   ...TRAINING_TOLD,
+  ...METHOD_TOLD,
 ]);
 const LONGEST = 6000;
 

@@ -4,6 +4,7 @@ import type { Report, StageReport } from '../../src/contract/report.ts';
 import { dataTable } from './data-table.ts';
 import * as format from './format.ts';
 import { html, type Markup } from './markup.ts';
+import { methodSteps } from './method.ts';
 import { paretoCurve, runtimeOps } from './precision.ts';
 import { sensitivity } from './sensitivity.ts';
 import { integerShare, keptFloat, losses, otherDetails } from './stage-details.ts';
@@ -66,5 +67,5 @@ function section(report: Report, stage: StageReport, index: number): Markup {
 <div class="charts">${bars('File size', pair(before.bytes, stage.after.bytes, format.bytes))}${was !== undefined && now !== undefined ? bars(`${format.metricName(metric)} on val`, pair(was, now, format.score)) : ''}${faster === null ? '' : bars('Speed, input = 1', pair(fasterBefore, faster, format.factor))}</div>
 ${stage.warnings.map((w) => html`<p class="warn">${w}</p>`)}
 <p class="soft">Took ${format.seconds(stage.seconds)}; at most ${format.bytes(stage.peakRssBytes)} of memory.</p>
-${training(stage.details)}${trainingOfRounds(stage.details)}${integerShare(stage.details)}${paretoCurve(stage.details)}${losses(stage.details)}${keptFloat(stage.details)}${runtimeOps(stage.details)}${sensitivity(stage.details)}<details><summary>Options</summary><pre>${JSON.stringify(stage.options, null, 2)}</pre></details>${otherDetails(stage.details)}`;
+${training(stage.details)}${trainingOfRounds(stage.details)}${methodSteps(stage.details)}${integerShare(stage.details)}${paretoCurve(stage.details)}${losses(stage.details)}${keptFloat(stage.details)}${runtimeOps(stage.details)}${sensitivity(stage.details)}<details><summary>Options</summary><pre>${JSON.stringify(stage.options, null, 2)}</pre></details>${otherDetails(stage.details)}`;
 }
