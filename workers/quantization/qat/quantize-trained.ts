@@ -29,7 +29,8 @@ const LADDERS = {
 export type TrainedMethod = keyof typeof LADDERS;
 type StepName = (typeof LADDERS)[TrainedMethod][number];
 
-/** Where each step's progress begins. */
+/** Where each step's progress begins, and the last one's ends: then the runtime's graph is looked at. */
+const END = 0.98;
 const BEGINS: Readonly<Record<StepName, number>> = { ptq: 0, adaround: 0.15, qat: 0.25 };
 
 export interface TrainedOptions extends QuantizeOptions {
@@ -133,7 +134,7 @@ function asTrained(model: Model, written: Written): Written {
 function within(options: TrainedOptions, step: StepName): TrainedOptions {
   const names = LADDERS[options.method] as readonly StepName[];
   const next = names[names.indexOf(step) + 1];
-  const [from, to] = [BEGINS[step], next === undefined ? 1 : BEGINS[next]];
+  const [from, to] = [BEGINS[step], next === undefined ? END : BEGINS[next]];
   const progress = (done: number, doing: string) =>
     options.progress(from + (to - from) * done, doing);
   return { ...options, progress };

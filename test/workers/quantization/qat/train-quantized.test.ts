@@ -30,33 +30,10 @@ import { feedsOf } from '../../../../workers/tasks/feed.ts';
 import { bindTask } from '../../../../workers/tasks/registry.ts';
 import { testFolder } from '../../../helpers/image-folder.ts';
 import { squares } from '../../../helpers/squares.ts';
-import { modelOf, randomWeight } from '../../../helpers/tiny-model.ts';
 import { quantized } from '../quantized.ts';
+import { classifier } from './classifier.ts';
 
 const SITES = { shares: [], reduceRange: false };
-
-const classifier = (): Model =>
-  modelOf(
-    `(float[1,3,64,64] image, float[8,3,3,3] W, float[8] A, float[8,8,3,3] V, float[8] B, float[8,6] M, float[6] C) => (float[1,6] scores) {
-      c = Conv<pads=[1,1,1,1], strides=[4,4]>(image, W, A)
-      s = Sigmoid(c)
-      t = Mul(c, s)
-      d = Conv<pads=[1,1,1,1], strides=[2,2]>(t, V, B)
-      r = Relu(d)
-      p = GlobalAveragePool(r)
-      f = Flatten(p)
-      scores = Gemm(f, M, C)
-    }`,
-    {
-      W: randomWeight([8, 3, 3, 3], 1),
-      A: randomWeight([8], 2),
-      V: randomWeight([8, 8, 3, 3], 3, 0.5),
-      B: randomWeight([8], 4),
-      M: randomWeight([8, 6], 5),
-      C: randomWeight([6], 6, 0.1),
-    },
-    { task: 'classify' },
-  );
 
 const SETTINGS: QatSettings = {
   length: { steps: 40 },
