@@ -3,6 +3,7 @@
 import type { CalibratorContext, Range } from './calibrators/calibrator.ts';
 import { meanSquaredError, occupied, quantizerFor } from './calibrators/mse.ts';
 import { CALIBRATORS, type CalibratorName } from './calibrators/registry.ts';
+import { FORMATS } from './formats.ts';
 import type { Histogram } from './histogram.ts';
 import type { QuantizedTensor } from './placement.ts';
 import type { Activations } from './profiles.ts';
@@ -17,7 +18,10 @@ export interface Chosen {
 /** Calibrators that `auto` tries, the first first at equal errors. */
 const CANDIDATES = ['mse', 'minmax', 'percentile'] as const satisfies readonly CalibratorName[];
 
-/** `auto`: the range of every candidate, and the one with the least error over the histogram. */
+/**
+ * `auto`: the range of every candidate, and the one with the least error over the histogram. 16-bit codes are finer than its
+ * bins, which then say nothing of rounding; and with so many codes nothing is gained by leaving extremes out.
+ */
 export function chooseRange(
   { activation }: QuantizedTensor,
   histogram: Histogram,
@@ -34,6 +38,7 @@ export function chooseRange(
     return { range, calibrator, histogram, quantizer: quantizerFor(range, context) };
   };
   if (name !== 'auto') return from(name);
+  if (FORMATS[format].max - FORMATS[format].min >= histogram.counts.length) return from('minmax');
   const bins = occupied(histogram, activation);
   const scored = CANDIDATES.map((calibrator) => {
     const choice = from(calibrator);

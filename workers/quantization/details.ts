@@ -6,7 +6,7 @@ import { reportTensor, type TensorReport } from './choose-range.ts';
 import type { Choice } from './choose-variant.ts';
 import type { Filled } from './fill.ts';
 import { makeIntegerIo, type Port } from './integer-io.ts';
-import type { PrecisionName } from './precisions.ts';
+import { PRECISIONS, type PrecisionName } from './precisions.ts';
 import type { ProfileName } from './profiles.ts';
 import { productRuns, type Run } from './runtime-graph.ts';
 import type { QuantizeOptions } from './settings.ts';
@@ -80,15 +80,25 @@ export async function detailsOf(
       .sort((a, b) => a.sqnrDb - b.sqnrDb),
     raisedChannels,
     io,
-    warnings: [...found.warnings, ...raisedWarnings(raisedChannels), ...ioWarnings(io ?? [])],
+    warnings: [
+      ...found.warnings,
+      ...raisedWarnings(raisedChannels, options),
+      ...ioWarnings(io ?? []),
+    ],
   };
 }
 
-const raisedWarnings = (raised: QuantizeDetails['raisedChannels']): string[] =>
-  Object.entries(raised).map(
-    ([weight, channels]) =>
-      `The scale of ${channels.length} nearly empty channel(s) of '${weight}' was raised so that their bias fits 32 bits.`,
-  );
+/** 16-bit weights have bits to spare: nothing is lost there. */
+const raisedWarnings = (
+  raised: QuantizeDetails['raisedChannels'],
+  { precision }: QuantizeOptions,
+): string[] =>
+  PRECISIONS[precision].weights === 'int16'
+    ? []
+    : Object.entries(raised).map(
+        ([weight, channels]) =>
+          `The scale of ${channels.length} nearly empty channel(s) of '${weight}' was raised so that their bias fits 32 bits.`,
+      );
 
 const ioWarnings = (ports: readonly Port[]): string[] =>
   ports.flatMap((p) => ('float' in p ? [`'${p.name}' stays float32: ${p.float}.`] : []));

@@ -89,7 +89,8 @@ function quantizeProduct(
   const axis = outputAxis(node, at, float.dims.length);
   const bias = constantBias(node, float.dims[axis]!);
   let quantized = quantizeOnce(float, axis, options);
-  if (bias && options.biases === 'int32') {
+  // Float biases as well: onnxruntime turns them into int32 by itself, and does not look whether they fit.
+  if (bias) {
     const low = [...bias.keys()].filter(
       (c) => quantized.scales[c]! < leastWeightScale(bias[c]!, inputScale),
     );

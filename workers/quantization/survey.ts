@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { ServiceError } from '../../src/contract/errors.ts';
 import { type Graph, type Model, type Node, nodeLabel } from '../onnx/graph.ts';
-import { weightIndex } from '../onnx/trained.ts';
+import { isTrained, weightIndex } from '../onnx/trained.ts';
 import { GraphIndex } from '../onnx/uses.ts';
 import { floatsOf } from '../onnx/values.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
@@ -35,8 +35,7 @@ export interface Survey {
   readonly warnings: readonly string[];
 }
 
-const NO_PRODUCT =
-  'no Conv, ConvTranspose, Gemm or MatMul that the profile computes in integers has a trained weight';
+const NO_PRODUCT = 'no Conv, ConvTranspose, Gemm or MatMul has a trained weight';
 
 /**
  * One pass over the calibration images. Fills the types of `model`, and leaves it as it is otherwise.
@@ -49,7 +48,7 @@ export async function survey(model: Model, options: QuantizeOptions): Promise<Su
   for (const node of graph.nodes) expectFiniteWeights(node);
   await inferTypes(model);
   const macs = await macsAt(model, options.inputDims);
-  const { tensors, products } = place(graph, {
+  const { tensors } = place(graph, {
     profile: PROFILES[options.profile] as Profile,
     keepFloat: matcher(options.keepFloat, graph, 'keepFloat'),
     macs,
@@ -57,7 +56,7 @@ export async function survey(model: Model, options: QuantizeOptions): Promise<Su
     drowned: new Map(),
     ...(options.io === 'quantized' && { outputs: integerOutputs(graph) }),
   });
-  if (products.length === 0 && options.keepFloat.length === 0)
+  if (!graph.nodes.some(isTrained))
     throw new ServiceError('NOTHING_TO_QUANTIZE', {
       precision: options.precision,
       why: NO_PRODUCT,

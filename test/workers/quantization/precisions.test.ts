@@ -74,3 +74,25 @@ test('a runtime with one scale over a Concat finds one, wide enough for all', as
   expect(new Set(joint).size).toBe(1);
   expect(joint[0]).not.toBe(scales.get('X'));
 });
+
+test('16 bits: a bias that is large beside its products is right however the runtime stores it', async () => {
+  const biased = modelOf(
+    '(float[1,4,10,10] X, float[8,4,1,1] W, float[8] B) => (float[1,8,10,10] Y) { Y = Conv(X, W, B) }',
+    {
+      W: randomWeight([8, 4, 1, 1], 1, 0.01),
+      B: { dims: [8], data: [900, -500, 40, 3, 0.1, 0, 2, -900] },
+    },
+  );
+
+  const { db, details } = await quantized(biased, { profile: 'generic', precision: 'int16-full' });
+
+  expect(db).toBeGreaterThan(80);
+  expect(details.raisedChannels['W']).toContain(0);
+  expect(details.warnings).toEqual([]);
+});
+
+test('16 bits: rare extremes keep their place in the range', async () => {
+  const { details } = await quantized(model, { profile: 'generic', precision: 'int16' });
+
+  expect(new Set(details.tensors.map((t) => t.calibrator))).toEqual(new Set(['minmax']));
+});
