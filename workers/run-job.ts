@@ -5,6 +5,7 @@ import { failureOf } from './jobs/failure.ts';
 import { type Job, prepareJob, type RunJobInput } from './jobs/job.ts';
 import { TRYING } from './jobs/job-file.ts';
 import { jobFiles } from './jobs/job-files.ts';
+import { Ledger } from './jobs/ledger.ts';
 import {
   type Evaluations,
   evaluateSplits,
@@ -14,6 +15,7 @@ import {
 } from './jobs/measure.ts';
 import { writeWhole } from './jobs/model-file.ts';
 import type { PlannedStage } from './jobs/plan.ts';
+import type { Tell } from './jobs/progress.ts';
 import { makeReport } from './jobs/report.ts';
 import { runStage } from './jobs/run-stage.ts';
 import { type Judged, sampleImages } from './jobs/samples.ts';
@@ -40,8 +42,8 @@ export async function runJob(input: RunJobInput): Promise<JobResult> {
   try {
     const job = await prepareJob(input);
     const baseline = await measureBaseline(job);
-    const stages = await runStages(job, baseline.evaluations, at);
-    const report = await writeReport(job, input, baseline.measured, stages);
+    const stages = await runStages(await withLedger(job), baseline, at);
+    const report = await writeReport(stages.job, input, baseline.measured, stages);
     const outcome = report.accept.passed ? 'pass' : 'rejected';
     job.emit({ type: 'done', outcome });
     return { report, outcome };
@@ -70,35 +72,61 @@ async function measureBaseline(job: Job): Promise<Baseline> {
   return { evaluations, measured: figures };
 }
 
-/** What the stages came to. Without any: the input model itself. */
-interface Stages {
-  readonly reports: readonly StageReport[];
-  readonly last: Judged;
+async function withLedger(job: Job): Promise<Job> {
+  const { plan, spec, source: file, binding, measuring, seed } = job;
+  const input = { file, binding };
+  const ledger = await Ledger.open(plan, spec.accept?.maxDrop, input, measuring, seed);
+  return { ...job, ledger };
+}
+
+/** A model on the way, with everything that was measured of it. */
+interface Step {
+  readonly judged: Judged;
+  readonly after: Measured;
   readonly speed: Speed | undefined;
+}
+
+/** What the stages came to. Without any: the input model itself. */
+interface Stages extends Step {
+  readonly job: Job;
+  readonly reports: readonly StageReport[];
 }
 
 async function runStages(
   job: Job,
-  reference: Evaluations,
+  baseline: Baseline,
   at: { stage: string | null },
 ): Promise<Stages> {
   const reports: StageReport[] = [];
-  let last: Judged = { file: job.source, binding: job.binding };
-  let speed: Speed | undefined;
+  const steps: Step[] = [];
+  const input = { file: job.source, binding: job.binding };
+  let last: Step = { judged: input, after: baseline.measured, speed: undefined };
   for (const planned of job.plan) {
     job.measuring.signal.throwIfAborted();
     at.stage = planned.stage.name;
-    const { report, ...made } = await runStage(planned, last.file, job, reference);
+    const { file } = last.judged;
+    const { report, ...made } = await runStage(planned, file, job, baseline.evaluations);
     const tell = job.progress.next('measuring latency');
     const { inputSize } = job.binding;
-    speed = await measureSpeed(job.source, made.file, inputSize, job.measuring, tell);
+    const speed = await measureSpeed(job.source, made.file, inputSize, job.measuring, tell);
     const timed = withSpeed(report, speed);
     reports.push(timed);
     tellFinished(job, planned, timed);
-    last = made;
+    steps.push({ judged: made, after: timed.after, speed });
+    last = steps[await keptOf(planned, made, job, tell)]!;
   }
   at.stage = null;
-  return { reports, last, speed };
+  return { ...last, job, reports };
+}
+
+/** The index of the stage whose model goes on: this one's, or an earlier one's where this one spent too much. */
+async function keptOf(planned: PlannedStage, made: Judged, job: Job, tell: Tell): Promise<number> {
+  const back = await job.ledger?.enter(planned, made, tell);
+  if (back === undefined) return planned.index;
+  const { name } = job.plan[back]!;
+  const message = `Stage '${planned.name}' spent more accuracy than 'accept.maxDrop' leaves: the job goes on from '${name}'.`;
+  job.emit({ type: 'log', level: 'warn', message });
+  return back;
 }
 
 function tellFinished(job: Job, { index, stage }: PlannedStage, report: StageReport): void {
@@ -137,7 +165,7 @@ async function writeReport(
   job: Job,
   input: RunJobInput,
   baseline: Measured,
-  { reports, last, speed }: Stages,
+  { reports, judged: last, after, speed }: Stages,
 ): Promise<Report> {
   const tell = job.progress.next('writing the report');
   const before = { file: job.source, binding: job.binding };
@@ -148,6 +176,7 @@ async function writeReport(
     command: input.command ?? repeatCommand(job.spec),
     baseline: { ...baseline, latencyMs: speed?.baseline ?? null },
     stages: reports,
+    last: after,
     output: last.file.digest,
     speed,
     samples: await sampleImages(before, last, job.measuring),

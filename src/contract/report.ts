@@ -106,6 +106,21 @@ export const StageReport = Type.Object({
 });
 export type StageReport = Static<typeof StageReport>;
 
+/** What one stage spent of `accept.maxDrop`, on the tune images. */
+export const LedgerEntry = Type.Object({
+  index: Type.Integer({ description: 'Of the stage, from 0.' }),
+  stage: Type.String(),
+  before: Type.Number({ description: 'The metric of the model that the stage was given.' }),
+  after: Type.Number({ description: 'The metric of the model that it made.' }),
+  spent: Type.Number({ description: 'before − after; below 0: it won back.' }),
+  left: Type.Number({ description: 'Of maxDrop, for the stages to come; below 0: overspent.' }),
+  steppedBackTo: Type.Union([Type.Integer(), Type.Null()], {
+    description:
+      'The stage whose result was taken in place of this one’s, which spent more than was left; null: it stays.',
+  }),
+});
+export type LedgerEntry = Static<typeof LedgerEntry>;
+
 export const Report = Type.Object(
   {
     version: Type.Literal(1),
@@ -129,6 +144,18 @@ export const Report = Type.Object(
     output: Type.String(),
     baseline: Measured,
     stages: Type.Array(StageReport),
+    ledger: Type.Optional(
+      Type.Object(
+        {
+          metric: Type.String(),
+          images: Type.Integer({ description: 'Tune images: a seeded part of train.' }),
+          maxDrop: Type.Number(),
+          before: Type.Number({ description: 'The metric of the input model.' }),
+          entries: Type.Array(LedgerEntry),
+        },
+        { description: 'How accept.maxDrop was shared out: jobs of several stages.' },
+      ),
+    ),
     final: Type.Object({
       metrics: Metrics,
       drop: Type.Union([Type.Number(), Type.Null()], {

@@ -12,6 +12,7 @@ import { bindTask } from '../tasks/registry.ts';
 import type { TaskBinding } from '../tasks/task.ts';
 import type { MetricRecord } from './checkpoint.ts';
 import { jobFiles } from './job-files.ts';
+import type { Ledger } from './ledger.ts';
 import type { Measuring } from './measure.ts';
 import { MetricsFile } from './metrics-file.ts';
 import { type ModelFile, openModelFile } from './model-file.ts';
@@ -56,6 +57,8 @@ export interface Job {
   readonly measuring: Measuring;
   /** Models beside the one that goes from stage to stage. */
   readonly others: OtherModels;
+  /** Where `accept.maxDrop` is shared out among several stages. */
+  readonly ledger?: Ledger | undefined;
   readonly progress: Progress;
   readonly emit: (event: JobEvent) => void;
   /** One line of metrics.jsonl, and an event. */

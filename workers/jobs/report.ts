@@ -17,7 +17,8 @@ export interface ReportFacts {
   readonly command: string;
   readonly baseline: Measured;
   readonly stages: readonly StageReport[];
-  /** Digest of the last model. */
+  /** The last model that was kept, as measured, and its digest. */
+  readonly last: Measured;
   readonly output: string;
   readonly speed: Speed | undefined;
   readonly samples: NonNullable<Report['samples']>;
@@ -27,7 +28,7 @@ export function makeReport(facts: ReportFacts): Report {
   const { job, baseline, stages } = facts;
   const { spec, binding, measuring, source } = job;
   const headline = headlineOf(binding, baseline);
-  const last = stages.at(-1)?.after ?? baseline;
+  const { last } = facts;
   const final = finalOf(baseline, last, facts.speed, headline);
   return {
     version: 1,
@@ -42,6 +43,7 @@ export function makeReport(facts: ReportFacts): Report {
     output: facts.output,
     baseline,
     stages: [...stages],
+    ...(job.ledger && { ledger: job.ledger.report() }),
     final,
     accept: acceptOf(spec, final, last),
     ...(facts.samples.length > 0 && { samples: facts.samples }),

@@ -67,12 +67,14 @@ export async function runStage(
 }
 
 /** What the job allows, where the stage's result depends on it. */
-function budgetOf({ stage, options }: PlannedStage, { spec }: Job): Budget | undefined {
+function budgetOf(planned: PlannedStage, { spec, ledger }: Job): Budget | undefined {
+  const { stage, options } = planned;
   if (!stage.needsBudget || !Value.Check(stage.needsBudget, options)) return undefined;
   const { maxDrop, minAgreement } = spec.accept ?? {};
   return {
     ...(maxDrop !== undefined && { maxDrop }),
     ...(minAgreement !== undefined && { minAgreement }),
+    ...ledger?.budgetFor(planned),
   };
 }
 
@@ -130,9 +132,10 @@ async function runAnew(
   return { file, binding, report };
 }
 
-function provenance({ index }: PlannedStage, { source, binding, plan }: Job): Provenance {
+function provenance({ index }: PlannedStage, { source, binding, plan, ledger }: Job): Provenance {
   const stages = plan
     .slice(0, index + 1)
+    .filter((planned) => !ledger?.undone.has(planned.index))
     .map(({ stage, options }) => ({ stage: stage.name, ...options }));
   return { lathe: LATHE, input: source.digest, preprocess: binding.preprocess, stages };
 }

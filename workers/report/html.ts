@@ -4,6 +4,7 @@ import type { Report } from '../../src/contract/report.ts';
 import { classes } from './classes.ts';
 import { environment } from './environment.ts';
 import { glance, verdict } from './glance.ts';
+import { ledger } from './ledger.ts';
 import { html, Markup } from './markup.ts';
 import { metrics } from './metrics.ts';
 import { samples } from './samples.ts';
@@ -18,7 +19,7 @@ export function renderHtml(report: Report): string {
   const warnings = report.warnings.map((w) => html`<p class="warn">${w}</p>`);
   const page = html`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta http-equiv="Content-Security-Policy" content="${POLICY}"><meta name="referrer" content="no-referrer"><title>Lathe report: ${title}</title><style>${new Markup(STYLE)}</style></head><body><main>
 <header><h1>${report.name ?? 'Model'}</h1><p class="soft">Lathe report${report.job ? ` of ${report.job}` : ''} · ${report.environment.startedAt.slice(0, 10)} · ${report.task}</p></header>
-${verdict(report)}${glance(report)}${warnings}${stages(report)}${metrics(report)}${classes(report)}${samples(report)}${environment(report)}
+${verdict(report)}${glance(report)}${warnings}${ledger(report)}${stages(report)}${metrics(report)}${classes(report)}${samples(report)}${environment(report)}
 </main></body></html>`;
   return `<!doctype html>\n${page.text}\n`;
 }

@@ -7,7 +7,10 @@ import type { Model } from '../onnx/graph.ts';
 import type { TaskBinding } from '../tasks/task.ts';
 
 /** Limits of accuracy: an absent one is not set. */
-export type Budget = Pick<Accept, 'maxDrop' | 'minAgreement'>;
+export type Budget = Pick<Accept, 'maxDrop' | 'minAgreement'> & {
+  /** The metric of the job's input on the tune images: where a stage that trains reaches it nothing is spent. */
+  readonly whole?: number;
+};
 
 export interface RunContext {
   /** Aborted on cancellation: check between units of work of at most a second. */

@@ -20,6 +20,8 @@ export const distill = defineStage({
   summary: 'Train the weights beside a teacher: with labels, without, or with some.',
   options,
   needsImages: {},
+  needsBudget: {},
+  accuracy: 'wins',
 
   prepare: (_model, chosen) => void lengthOf(chosen),
 

@@ -154,6 +154,8 @@ export const finetune = defineStage({
   summary: 'Train the weights on the train split; the best of the run are kept.',
   options,
   needsImages: {},
+  needsBudget: {},
+  accuracy: 'wins',
 
   prepare: (_model, chosen) => void lengthOf(chosen),
 
@@ -175,12 +177,12 @@ export const finetune = defineStage({
 export async function trainInPlace(
   model: Model,
   chosen: TrainStageOptions,
-  ctx: TrainContext,
+  ctx: TrainContext & Pick<RunContext, 'budget'>,
 ): Promise<Trained> {
   await withTrainableConstants(model);
   const inserts = chosen.batchNorm === 'insert';
   if (inserts) await insertNorms(model, ctx.fit, ctx);
-  const trained = await train(model, settingsOf(chosen), ctx);
+  const trained = await train(model, { ...settingsOf(chosen), enough: ctx.budget?.whole }, ctx);
   if (inserts) await foldNorms(model);
   return trained;
 }

@@ -35,6 +35,7 @@ export const simplify = defineStage({
   version: 1,
   summary: 'Fold, merge and remove what the outputs do not need; set the input shape.',
   options,
+  accuracy: 'keeps',
 
   prepare(model, { inputShape }) {
     if (inputShape) planInputShape(model, inputShape);

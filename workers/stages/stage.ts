@@ -21,6 +21,8 @@ export interface Stage<Options extends TObject = TObject> {
   readonly needsImages?: Readonly<Record<string, unknown>>;
   /** JSON Schema: what options that match it give depends on the accuracy budget (`ctx.budget`). Absent: on nothing but options. */
   readonly needsBudget?: Readonly<Record<string, unknown>>;
+  /** 'keeps': what the model says stays the same; 'wins': it trains, and wins accuracy back. Absent: it spends some. */
+  readonly accuracy?: 'keeps' | 'wins';
   /** Check options against the model before any work. */
   prepare?(model: Model, options: Static<Options>): void;
   /** `model` is the stage's own: it may be changed in place. */

@@ -87,7 +87,7 @@ export async function trainTaught(
   chosen: TaughtOptions,
   images: Images,
   ctx: RunContext,
-  context: Omit<TrainContext, 'fit' | 'tune'>,
+  context: Omit<Parameters<typeof trainInPlace>[2], 'fit' | 'tune'>,
 ): Promise<{ readonly trained: Trained; readonly details: Readonly<Record<string, unknown>> }> {
   const { teacher: _t, signals: _s, weighting: _w, ...training } = chosen;
   const teaching = await teachingOf(chosen, images, ctx);

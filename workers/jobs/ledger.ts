@@ -1,0 +1,168 @@
+/** @file What a job's stages make of `accept.maxDrop`: what each spent, what is left, and where a stage spent too much. */
+
+import type { LedgerEntry, Report } from '../../src/contract/report.ts';
+import type { Sample } from '../data/dataset.ts';
+import { tuneSplit } from '../data/splits.ts';
+import { agreement } from '../evaluation/agreement.ts';
+import { evaluate } from '../evaluation/evaluate.ts';
+import type { Budget } from '../runtime/context.ts';
+import { isLabelled } from '../tasks/labelled.ts';
+import type { Evaluation, TaskBinding } from '../tasks/task.ts';
+import { judgedOf } from '../training/judge.ts';
+import { dropNoise } from './drop-noise.ts';
+import type { Measuring } from './measure.ts';
+import type { ModelFile } from './model-file.ts';
+import type { PlannedStage } from './plan.ts';
+
+/** A model on the way, and how its outputs are read. */
+export interface Standing {
+  readonly file: ModelFile;
+  readonly binding: TaskBinding;
+}
+
+interface Kept {
+  readonly index: number;
+  readonly drop: number;
+}
+
+type Tell = (done: number, doing: string) => void;
+
+/**
+ * Measured on the tune images (a seeded fifth of train): val decides acceptance and nothing else. Without train images, or for a
+ * single stage, there is nothing to share out and no ledger.
+ */
+export class Ledger {
+  readonly #maxDrop: number;
+  readonly #plan: readonly PlannedStage[];
+  readonly #samples: readonly Sample[];
+  readonly #measuring: Measuring;
+  readonly #entries: LedgerEntry[] = [];
+  readonly #undone = new Set<number>();
+  #reference!: Evaluation;
+  #metric = 'agreement';
+  /** The metric of the input, and of the model that goes on. */
+  #before = 0;
+  #now = 0;
+  /** The last result within the budget for which something was spent. */
+  #good: Kept | undefined;
+
+  static async open(
+    plan: readonly PlannedStage[],
+    maxDrop: number | undefined,
+    input: Standing,
+    measuring: Measuring,
+    seed: number,
+  ): Promise<Ledger | undefined> {
+    const { dataset } = measuring;
+    if (maxDrop === undefined || plan.length < 2 || !input.binding.input) return undefined;
+    if (dataset === undefined || dataset.splits.train.length === 0) return undefined;
+    const ledger = new Ledger(plan, maxDrop, judgedOf(tuneSplit(dataset, seed).tune), measuring);
+    await ledger.#start(input);
+    return ledger;
+  }
+
+  private constructor(
+    plan: readonly PlannedStage[],
+    maxDrop: number,
+    samples: readonly Sample[],
+    measuring: Measuring,
+  ) {
+    this.#plan = plan;
+    this.#maxDrop = maxDrop;
+    this.#samples = samples;
+    this.#measuring = measuring;
+  }
+
+  async #start({ file, binding }: Standing): Promise<void> {
+    this.#reference = await this.#see({ file, binding });
+    if (isLabelled(binding.task, this.#samples)) this.#metric = binding.headline;
+    this.#now = this.#value(this.#reference, binding);
+  }
+
+  /** Stages whose result was not kept. */
+  get undone(): ReadonlySet<number> {
+    return this.#undone;
+  }
+
+  /** An equal part of what is left for each stage to come that spends, and where training may end. */
+  budgetFor({ index }: PlannedStage): Budget & { readonly whole: number } {
+    const whole = this.#before;
+    const spenders = this.#plan.filter((p) => p.index >= index && spends(p)).length;
+    const left = this.#maxDrop - (whole - this.#now);
+    return { maxDrop: Math.max(0, left) / Math.max(1, spenders), whole };
+  }
+
+  /**
+   * Measure what a stage made and write it down.
+   *
+   * @returns the index of the earlier stage whose result is to be taken instead; undefined: this one stays
+   */
+  async enter(
+    { index, stage }: PlannedStage,
+    made: Standing,
+    tell: Tell,
+  ): Promise<number | undefined> {
+    tell(0, 'measuring what is left of the budget');
+    const found = await this.#see(made);
+    const [before, after] = [this.#now, this.#value(found, made.binding)];
+    const drop = this.#before - after;
+    const over = drop > this.#maxDrop && this.#isLast(index);
+    const back =
+      over && this.#good && (await this.#surelyOver(found, made.binding, drop))
+        ? this.#good
+        : undefined;
+    if (drop <= this.#maxDrop && this.#plan.some((p) => p.index <= index && spends(p)))
+      this.#good = { index, drop };
+    if (back) for (let i = back.index + 1; i <= index; i++) this.#undone.add(i);
+    this.#now = back ? this.#before - back.drop : after;
+    this.#entries.push({
+      index,
+      stage: stage.name,
+      before,
+      after,
+      spent: before - after,
+      left: this.#maxDrop - drop,
+      steppedBackTo: back?.index ?? null,
+    });
+    return back?.index;
+  }
+
+  report(): NonNullable<Report['ledger']> {
+    return {
+      metric: this.#metric,
+      images: this.#samples.length,
+      maxDrop: this.#maxDrop,
+      before: this.#before,
+      entries: [...this.#entries],
+    };
+  }
+
+  #value(found: Evaluation, binding: TaskBinding): number {
+    const value =
+      this.#metric === 'agreement'
+        ? agreement(this.#reference, found, binding)
+        : (found.metrics[this.#metric] ?? 0);
+    if (found === this.#reference) this.#before = value;
+    return value;
+  }
+
+  #see({ file, binding }: Standing): Promise<Evaluation> {
+    const { threads, provider, signal } = this.#measuring;
+    return evaluate(file.bytes, binding, this.#samples, { threads, provider, signal });
+  }
+
+  /** Nothing follows at once that may win back what was spent. */
+  #isLast(index: number): boolean {
+    const next = this.#plan.find((p) => p.index > index && p.stage.accuracy !== 'keeps');
+    return next?.stage.accuracy !== 'wins';
+  }
+
+  /** Few images make a metric jump: more than its noise must be missing. */
+  async #surelyOver(found: Evaluation, binding: TaskBinding, drop: number): Promise<boolean> {
+    if (this.#metric === 'agreement') return true;
+    const noise = dropNoise(this.#reference, found, binding, this.#metric);
+    return drop - noise > this.#maxDrop;
+  }
+}
+
+const spends = ({ stage }: PlannedStage): boolean => stage.accuracy === undefined;
