@@ -7,12 +7,12 @@ import { type Feed, openSession } from '../../runtime/session.ts';
 import { withOutputs } from '../../runtime/taps.ts';
 import type { TaskBinding } from '../../tasks/task.ts';
 import { batched } from '../../training/batched.ts';
-import type { Companion, StepWeights } from '../../training/companion.ts';
-import { RANGE_GATE } from '../../training/flat-groups.ts';
+import type { Companion } from '../../training/companion.ts';
 import type { BoundLoss } from '../../training/losses/loss.ts';
 import type { TrainedTensor } from '../../training/parameters.ts';
 import { fakeRule, writeOutFakes } from './fake-node.ts';
 import { type FloatSignals, floatSignals } from './float-signals.ts';
+import { SCALARS, TeacherWeights } from './teacher-weights.ts';
 
 export interface TeacherOptions {
   readonly binding: TaskBinding;
@@ -23,9 +23,6 @@ export interface TeacherOptions {
   /** Puts fake quantization into the student, and says which of its numbers are trained. */
   readonly insert: (g: GraphBuilder) => readonly TrainedTensor[];
 }
-
-/** Weight of the task's loss beside what the float model says: labels correct what it has wrong. */
-const TASK = 0.1;
 
 /** @param float the model before quantization, with the quantized model's names */
 export const floatTeacher = (float: Model, options: TeacherOptions): Companion => ({
@@ -39,7 +36,7 @@ export const floatTeacher = (float: Model, options: TeacherOptions): Companion =
     return {
       loss: joined(signals, task),
       parameters: insert(new GraphBuilder(forward.graph)),
-      weights: new RangeGate(holdRanges),
+      weights: new TeacherWeights(holdRanges, task !== undefined),
       nodes: { ruleOf: fakeRule, writeOut: (g) => writeOutFakes(g.graph, g) },
       async feeds({ images, dims }) {
         const results = await session.run({ [image]: { dims, data: images } });
@@ -54,7 +51,7 @@ export const floatTeacher = (float: Model, options: TeacherOptions): Companion =
 
 const inputOf = (value: Value): string => `float/${value.name}`;
 
-/** L = what the float model says + 0.1·the task's loss. */
+/** L = what the float model says + w·the task's loss. */
 function joined(signals: FloatSignals, task: BoundLoss | undefined): BoundLoss {
   return {
     reads: [...new Set([...signals.reads, ...(task?.reads ?? [])])],
@@ -64,34 +61,12 @@ function joined(signals: FloatSignals, task: BoundLoss | undefined): BoundLoss {
       const float = signals.build(g, teacher, batch);
       const own = task?.build(context);
       if (own === undefined) return { total: float, parts: { float }, feeds: () => ({}) };
+      const weighed = (loss: Value, name: string) => g.mul(loss, input(name, []));
       return {
-        total: g.add(float, g.scale(own.total, TASK)),
+        total: g.add(weighed(float, SCALARS.float), weighed(own.total, SCALARS.task)),
         parts: { float, ...own.parts },
         feeds: own.feeds,
       };
     },
   };
-}
-
-/** Ranges move until a share of the run is done; losses keep their weights. */
-class RangeGate implements StepWeights {
-  readonly #until: number;
-  #done = 0;
-
-  constructor(until: number) {
-    this.#until = until;
-  }
-
-  scalars = () => ({ [RANGE_GATE]: this.#done < this.#until ? 1 : 0 });
-  probes = () => [];
-  probed = () => {};
-  stepped(_losses: unknown, progress: number): void {
-    this.#done = progress;
-  }
-  judged = () => ({});
-  shown = () => ({});
-  state = () => this.#done;
-  restore(state: unknown): void {
-    this.#done = Number(state);
-  }
 }
