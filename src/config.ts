@@ -164,6 +164,10 @@ export const VARIABLES = {
     '',
     'Seals webhook secrets in Redis; without it, one is made in LATHE_DATA_DIR.',
   ),
+  LATHE_PREVIOUS_SECRET_KEYS: text(
+    '',
+    'Former values of LATHE_SECRET_KEY, comma-separated: what they sealed is opened, and sealed anew.',
+  ),
   LATHE_MAX_MODEL_BYTES: bytes(2 * GiB, 1, 'Largest model upload.'),
   LATHE_MAX_DATASET_BYTES: bytes(20 * GiB, 1, 'Largest data set upload.'),
   LATHE_UPLOAD_HOURS: integer(
@@ -255,6 +259,7 @@ export interface Config {
   readonly insecure: boolean;
   readonly allowPrivateTargets: boolean;
   readonly secretKey: string;
+  readonly previousSecretKeys: readonly string[];
   readonly maxModelBytes: number;
   readonly maxDatasetBytes: number;
   readonly uploadHours: number;
@@ -317,6 +322,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     insecure: values.LATHE_INSECURE,
     allowPrivateTargets: values.LATHE_ALLOW_PRIVATE_TARGETS,
     secretKey: values.LATHE_SECRET_KEY,
+    previousSecretKeys: listed(values.LATHE_PREVIOUS_SECRET_KEYS),
     maxModelBytes: values.LATHE_MAX_MODEL_BYTES,
     maxDatasetBytes: values.LATHE_MAX_DATASET_BYTES,
     uploadHours: values.LATHE_UPLOAD_HOURS,

@@ -18,11 +18,13 @@ import { TERMINAL } from './records/job-record.ts';
 import { Jobs } from './records/jobs.ts';
 import { Keys } from './records/keys.ts';
 import { Models } from './records/models.ts';
+import { Pins } from './records/pins.ts';
 import { Purges } from './records/purges.ts';
 import { Quotas } from './records/quotas.ts';
 import { connectRedis } from './records/redis.ts';
 import { Workers } from './records/workers.ts';
 import type { Collaborators } from './routes/collaborators.ts';
+import { reseal } from './secrets/reseal.ts';
 import { sealFor } from './secrets/seal.ts';
 import { openStore } from './storage/registry.ts';
 import { Uploads } from './storage/uploads.ts';
@@ -68,6 +70,7 @@ export async function openServices(
     models: new Models(redis, prefix),
     datasets: new Datasets(redis, prefix),
     purges: new Purges(redis, prefix),
+    pins: new Pins(redis, prefix),
     store: openStore(config),
     uploads: new Uploads(dataDir),
     retentionDays: config.retentionDays,
@@ -76,7 +79,11 @@ export async function openServices(
   const inspector = new Inspector({ scratch: join(dataDir, 'incoming') });
   const transfer = { ...needs, inspector, quotas, redis, subscriber, closing, onError };
   const resumable = openResumable(config, transfer);
-  const seal = await sealFor(config.secretKey, dataDir);
+  const seal = await sealFor(config);
+  const resealing = async () => {
+    const count = seal.rotating ? await reseal(redis, prefix, seal) : 0;
+    if (count > 0) log.info({ count }, 'secrets are sealed with the current key');
+  };
   const imports = openImports(config, {
     ...{ ...transfer, steady, seal },
     changed: jobs.keys.changed,
@@ -91,7 +98,7 @@ export async function openServices(
     steady,
     prefix,
     UPKEEP_MS,
-    () => upkeep({ ...needs, resumable, imports }),
+    () => upkeep({ ...needs, resumable, imports, reseal: resealing }),
     onError,
   );
   const workers = new Workers(redis, prefix);

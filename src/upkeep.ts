@@ -9,6 +9,7 @@ import type { Datasets } from './records/datasets.ts';
 import { type JobRecord, TERMINAL } from './records/job-record.ts';
 import type { Jobs } from './records/jobs.ts';
 import type { Models } from './records/models.ts';
+import type { Pins } from './records/pins.ts';
 import type { Purges } from './records/purges.ts';
 import type { Resumable } from './resumable/resumable.ts';
 import type { ArtifactStore } from './storage/artifact-store.ts';
@@ -20,6 +21,7 @@ export interface UpkeepNeeds {
   readonly models: Models;
   readonly datasets: Datasets;
   readonly purges: Purges;
+  readonly pins: Pins;
   readonly store: ArtifactStore;
   readonly uploads: Uploads;
   /** Days after which finished jobs are forgotten; 0: never. */
@@ -37,13 +39,18 @@ const JUST_PUT_MS = 2000;
 
 /** One round of everything. Idempotent; one process at a time does it. */
 export async function upkeep(
-  needs: UpkeepNeeds & { readonly resumable: Resumable; readonly imports: Imports },
+  needs: UpkeepNeeds & {
+    readonly resumable: Resumable;
+    readonly imports: Imports;
+    readonly reseal: () => Promise<void>;
+  },
 ): Promise<void> {
   await reconcile(needs.jobs, needs.queue);
   for (const id of await needs.purges.all()) await purgeEnded(needs, id);
   await needs.resumable.sweep();
   await needs.imports.sweep();
   if (!(await needs.purges.due('sweep', HOUR_S))) return;
+  await needs.reseal();
   await needs.uploads.sweep();
   await needs.resumable.sweepFiles();
   await retire(needs);
@@ -88,8 +95,11 @@ function filesOf({ artifacts, stages }: JobRecord): string[] {
   return [...artifacts.map((a) => a.digest), ...named].filter((digest) => isDigest(digest));
 }
 
+/** What records name is looked up again after so long: whoever names a file has pinned it for longer. */
+const FRESH_MS = 600_000;
+
 /**
- * Delete stored files that no record names.
+ * Delete stored files that no record names and nobody is about to name.
  *
  * @param candidates only these; undefined: all
  * @param leastAge of a file, in milliseconds since it was last put
@@ -99,13 +109,15 @@ export async function freeFiles(
   candidates: ReadonlySet<string> | undefined,
   leastAge: number,
 ): Promise<void> {
-  const { store } = needs;
-  const named = await namedFiles(needs);
+  const { store, pins } = needs;
+  let [named, since] = [await namedFiles(needs), Date.now()];
   const old = ({ putAt }: { putAt: Date }) => Date.now() - putAt.getTime() >= leastAge;
   for await (const { digest } of candidates ? those(store, candidates) : store.list()) {
-    if (named.has(digest)) continue;
+    if (Date.now() - since > FRESH_MS) [named, since] = [await namedFiles(needs), Date.now()];
+    if (named.has(digest) || !(await pins.condemn(digest))) continue;
     const file = await store.head(digest); // it may have been put again meanwhile
     if (file && old(file)) await store.delete(digest);
+    await pins.deleted(digest);
   }
 }
 

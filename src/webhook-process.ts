@@ -5,8 +5,8 @@ import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { Jobs } from './records/jobs.ts';
 import { connectRedis } from './records/redis.ts';
-import { told } from './services.ts';
 import { sealFor } from './secrets/seal.ts';
+import { told } from './services.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
 
 /** While Redis is away it waits and says so. @returns how to stop: messages under way end, the others wait */
@@ -14,12 +14,12 @@ export async function startDeliveries(
   config: Config,
   log: Logger,
 ): Promise<{ close(): Promise<void> }> {
-  const { redisUrl, redisPrefix: prefix, secretKey, dataDir, allowPrivateTargets } = config;
+  const { redisUrl, redisPrefix: prefix, allowPrivateTargets } = config;
   const onError = told(log);
   const redis = connectRedis(redisUrl, 'steady', onError);
   const waiting = connectRedis(redisUrl, 'steady', onError);
   const jobs = new Jobs(redis, prefix);
-  const seal = await sealFor(secretKey, dataDir);
+  const seal = await sealFor(config);
   const webhooks = new Webhooks({ jobs, redis, seal, allowPrivate: allowPrivateTargets });
   const deliveries = webhooks.deliver({ jobs, prefix, redis, waiting, onError });
   log.info('delivering');

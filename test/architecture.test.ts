@@ -24,9 +24,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/storage': ['src/contract'],
   'src/queue': ['src/contract', 'src/records', 'src/storage'],
   'src/egress': ['src/contract'],
-  'src/secrets': [],
+  'src/secrets': ['src/contract', 'src/records'],
   'src/webhooks': [...['src/contract', 'src/records', 'src/queue', 'src/egress', 'src/secrets']],
   'src/inspection': ['src/contract'],
+  'src/sweeps': ['src/contract', 'src/records', 'src/queue'],
   'src/intake': ['src/contract', 'src/records', 'src/storage', 'src/inspection'],
   'src/resumable': [
     ...['src/contract', 'src/records', 'src/storage', 'src/inspection', 'src/intake'],
@@ -40,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/routes': [
     ...['src/contract', 'src/config.ts', 'src/records', 'src/storage', 'src/queue'],
     ...['src/webhooks', 'src/inspection', 'src/intake', 'src/resumable', 'src/imports'],
-    'src/plugins',
+    ...['src/plugins', 'src/sweeps'],
   ],
   src: [],
 

@@ -5,6 +5,7 @@ import { Type } from 'typebox';
 
 import { ServiceError } from '../contract/errors.ts';
 import type { Collaborators } from './collaborators.ts';
+import { fileLink, linkQuery } from './file-link.ts';
 import { findJob } from './find-job.ts';
 import { JobParams, nothing, page, problems } from './schemas.ts';
 import { sendFile } from './send-file.ts';
@@ -68,6 +69,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (a
         description: '`name` as listed: it may hold slashes.',
         tags: ['artifacts'],
         params: Type.Object({ ...JobParams.properties, '*': Type.String() }),
+        querystring: linkQuery,
         response: {
           200: { description: 'The file.', content: MEDIA },
           206: { description: 'The range that was asked for.', content: MEDIA },
@@ -85,6 +87,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (a
         throw new ServiceError('ARTIFACT_NOT_FOUND', { name, has });
       }
       const file = { digest: found.digest, name: name.split('/').at(-1)!, type: typeOf(name) };
+      if (request.query.link) return reply.send(await fileLink(request, deps.store, file));
       await sendFile(request, reply, deps.store, file);
       return reply;
     },

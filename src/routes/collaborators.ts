@@ -11,6 +11,7 @@ import type { JobEvents } from '../records/events.ts';
 import type { Idempotency } from '../records/idempotency.ts';
 import type { Keys } from '../records/keys.ts';
 import type { Models } from '../records/models.ts';
+import type { Pins } from '../records/pins.ts';
 import type { Quotas } from '../records/quotas.ts';
 import type { Workers } from '../records/workers.ts';
 import type { Resumable } from '../resumable/resumable.ts';
@@ -33,6 +34,7 @@ export interface Collaborators {
   readonly datasets: Datasets;
   readonly store: ArtifactStore;
   readonly uploads: Uploads;
+  readonly pins: Pins;
   readonly resumable: Resumable;
   readonly imports: Imports;
   readonly inspector: Inspector;

@@ -10,6 +10,7 @@ import { CURSOR_PATTERN } from '../records/catalog.ts';
 import type { DatasetRecord } from '../records/datasets.ts';
 import { clientGone } from './client-gone.ts';
 import type { Collaborators } from './collaborators.ts';
+import { fileLink, fileOrLink, linkQuery } from './file-link.ts';
 import { receiveFile } from './receive.ts';
 import {
   bytes,
@@ -121,8 +122,9 @@ export const datasetRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (ap
         summary: 'Download a data set',
         tags: ['datasets'],
         params: DigestParams,
+        querystring: linkQuery,
         response: {
-          200: bytes('The file.'),
+          200: fileOrLink('application/octet-stream'),
           206: bytes('The range that was asked for.'),
           304: nothing('Unchanged.'),
           ...problems('DATASET_NOT_FOUND', 'RANGE_NOT_SATISFIABLE'),
@@ -133,7 +135,9 @@ export const datasetRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (ap
       const record = await find(request.tenant, request.params.id);
       const name = record.name ?? `${record.id.slice(7, 19)}`;
       const type = 'application/octet-stream';
-      await sendFile(request, reply, store, { digest: record.blob, name, type });
+      const file = { digest: record.blob, name, type };
+      if (request.query.link) return reply.send(await fileLink(request, store, file));
+      await sendFile(request, reply, store, file);
       return reply;
     },
   );
@@ -153,10 +157,18 @@ export const datasetRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (ap
       },
     },
     async ({ tenant, params: { id } }, reply) => {
-      await find(tenant, id);
-      const jobs = await service.jobs.needing(tenant, id);
-      if (jobs.length > 0) throw new ServiceError('DATASET_IN_USE', { id, jobs: jobs.join(', ') });
+      const record = await find(tenant, id);
+      const refuseWhileNeeded = async () => {
+        const jobs = await service.jobs.needing(tenant, id);
+        if (jobs.length > 0)
+          throw new ServiceError('DATASET_IN_USE', { id, jobs: jobs.join(', ') });
+      };
+      await refuseWhileNeeded();
       await datasets.remove(tenant, id);
+      await refuseWhileNeeded().catch(async (error) => {
+        await datasets.add(tenant, record); // a job came in between
+        throw error;
+      });
       await reply.code(204).send();
     },
   );

@@ -10,6 +10,7 @@ import { CURSOR_PATTERN } from '../records/catalog.ts';
 import type { ModelRecord } from '../records/models.ts';
 import { clientGone } from './client-gone.ts';
 import type { Collaborators } from './collaborators.ts';
+import { fileLink, fileOrLink, linkQuery } from './file-link.ts';
 import { receiveFile } from './receive.ts';
 import { bytes, DigestParams, limit, ModelRef, nothing, page, problems, query } from './schemas.ts';
 import { sendFile } from './send-file.ts';
@@ -113,8 +114,9 @@ export const modelRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app,
         summary: 'Download a model',
         tags: ['models'],
         params: DigestParams,
+        querystring: linkQuery,
         response: {
-          200: bytes('The file.'),
+          200: fileOrLink('application/octet-stream'),
           206: bytes('The range that was asked for.'),
           304: nothing('Unchanged.'),
           ...problems('MODEL_NOT_FOUND', 'RANGE_NOT_SATISFIABLE'),
@@ -125,7 +127,9 @@ export const modelRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app,
       const record = await find(request.tenant, request.params.id);
       const name = record.name ?? `${record.id.slice(7, 19)}.onnx`;
       const type = 'application/octet-stream';
-      await sendFile(request, reply, store, { digest: record.blob, name, type });
+      const file = { digest: record.blob, name, type };
+      if (request.query.link) return reply.send(await fileLink(request, store, file));
+      await sendFile(request, reply, store, file);
       return reply;
     },
   );
@@ -145,10 +149,17 @@ export const modelRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app,
       },
     },
     async ({ tenant, params: { id } }, reply) => {
-      await find(tenant, id);
-      const jobs = await service.jobs.needing(tenant, id);
-      if (jobs.length > 0) throw new ServiceError('MODEL_IN_USE', { id, jobs: jobs.join(', ') });
+      const record = await find(tenant, id);
+      const refuseWhileNeeded = async () => {
+        const jobs = await service.jobs.needing(tenant, id);
+        if (jobs.length > 0) throw new ServiceError('MODEL_IN_USE', { id, jobs: jobs.join(', ') });
+      };
+      await refuseWhileNeeded();
       await models.remove(tenant, id);
+      await refuseWhileNeeded().catch(async (error) => {
+        await models.add(tenant, record); // a job came in between
+        throw error;
+      });
       await reply.code(204).send();
     },
   );

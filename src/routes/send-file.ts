@@ -15,6 +15,8 @@ export interface SentFile {
   readonly type: string;
 }
 
+const PRIVATE = 'private, no-cache';
+
 /** A report is opened, everything else is saved. It runs no script, whatever is in it. */
 const REPORT_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
@@ -26,22 +28,32 @@ export async function sendFile(
   { digest, name, type }: SentFile,
 ): Promise<FastifyReply> {
   const etag = `"${digest}"`;
-  reply.header('etag', etag).header('cache-control', 'private, no-cache');
-  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+  if (matches(request.headers['if-none-match'], etag))
+    return reply.header('etag', etag).header('cache-control', PRIVATE).code(304).send();
   const file = await store.head(digest);
-  if (!file) throw new ServiceError('STORED_FILE_MISSING', { digest });
+  if (!file) return lost(store, digest);
   const range = wanted(request, reply, etag, file.bytes);
+  // Before anything is said about the file: it may turn out to be damaged.
+  const isHead = request.method === 'HEAD';
+  const bytes = isHead ? Readable.from([]) : await store.getStream(digest, range);
   const inline = type.startsWith('text/html');
   reply
     .type(type)
+    .header('etag', etag)
+    .header('cache-control', PRIVATE)
     .header('accept-ranges', 'bytes')
     .header('repr-digest', reprDigest(digest))
     .header('content-disposition', disposition(inline ? 'inline' : 'attachment', name))
     .header('content-length', range ? range.end - range.start + 1 : file.bytes);
   if (inline) reply.header('content-security-policy', REPORT_POLICY);
   if (range) reply.code(206).header('content-range', contentRange(range, file.bytes));
-  if (request.method === 'HEAD') return reply.send(Readable.from([])); // keeps the Content-Length
-  return reply.send(await store.getStream(digest, range));
+  return reply.send(bytes); // a stream keeps the Content-Length, for HEAD too
+}
+
+/** @throws STORED_FILE_MISSING · STORED_FILE_CORRUPT: why it is not there */
+async function lost(store: ArtifactStore, digest: string): Promise<never> {
+  (await store.getStream(digest)).destroy();
+  throw new ServiceError('STORED_FILE_MISSING', { digest });
 }
 
 function wanted(request: FastifyRequest, reply: FastifyReply, etag: string, bytes: number) {
@@ -58,7 +70,7 @@ const contentRange = ({ start, end }: { start: number; end: number }, bytes: num
   `bytes ${start}-${end}/${bytes}`;
 
 /** RFC 6266: an ASCII name for the old, the real one for everybody else. */
-function disposition(kind: 'inline' | 'attachment', name: string): string {
+export function disposition(kind: 'inline' | 'attachment', name: string): string {
   const plain = name.replaceAll(/[^\w.-]/g, '_');
   const exact = encodeURIComponent(name).replaceAll(
     /['()*]/g,

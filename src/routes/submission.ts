@@ -134,10 +134,11 @@ const notADigest = (pointer: string, found: string) =>
 export async function queue(
   deps: Collaborators,
   tenant: string,
-  { spec, model }: Submission,
+  { spec, model, dataset }: Submission,
   id = newJobId(),
 ): Promise<JobRecord> {
   const { service, webhooks } = deps;
+  await holdFiles(deps, [model, ...(dataset ? [dataset] : [])]);
   const { webhook } = spec;
   const resultKey = deps.resultKey(spec);
   const job: NewJob = {
@@ -154,17 +155,41 @@ export async function queue(
   const known = resultKey === null ? undefined : await knownResult(deps, tenant, resultKey);
   if (known) return service.submitKnown(job, known, secret);
   const { jobsQueued } = await deps.quotas.checkJobs(tenant, 0);
-  return service.submit(job, secret, jobsQueued);
+  const queued = await service.submit(job, secret, jobsQueued);
+  // Deleted since we looked? Whoever deletes looks for jobs afterwards, and we put back afterwards: one of us sees it.
+  await deps.models.add(tenant, model);
+  if (dataset) await deps.datasets.add(tenant, dataset);
+  return queued;
+}
+
+/**
+ * Collection deletes nothing of what the job reads, from now until its record names it.
+ *
+ * @throws MODEL_NOT_FOUND · DATASET_NOT_FOUND it was deleted just now
+ */
+async function holdFiles(
+  { pins, store }: Pick<Collaborators, 'pins' | 'store'>,
+  [model, dataset]: readonly (ModelRecord | DatasetRecord)[],
+): Promise<void> {
+  for (const [record, code] of [
+    [model, 'MODEL_NOT_FOUND'],
+    [dataset, 'DATASET_NOT_FOUND'],
+  ] as const) {
+    if (record && !((await pins.hold([record.blob])) && (await store.head(record.blob))))
+      throw new ServiceError(code, { id: record.id });
+  }
 }
 
 /** A job with this result, all of whose files are still there. */
 async function knownResult(
-  { service, store }: Collaborators,
+  { service, store, pins }: Collaborators,
   tenant: string,
   key: string,
 ): Promise<JobRecord | undefined> {
   const job = await service.jobs.withResult(tenant, key);
-  const files = await Promise.all((job?.artifacts ?? []).map(({ digest }) => store.head(digest)));
+  const digests = (job?.artifacts ?? []).map(({ digest }) => digest);
+  if (!(await pins.hold(digests))) return undefined;
+  const files = await Promise.all(digests.map((digest) => store.head(digest)));
   return files.every(Boolean) ? job : undefined;
 }
 

@@ -1,7 +1,7 @@
 /** @file Files that arrive piece by piece, on a disk: `<root>/uploads/<id>`, each one file that grows. */
 
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { PutOptions } from './artifact-store.ts';
@@ -63,6 +63,7 @@ export class DiskPartials implements PartialFiles {
     await mkdir(this.#incoming, { recursive: true });
     const path = join(this.#incoming, randomUUID());
     await link(join(this.#folder, id), path);
+    await utimes(path, new Date(), new Date()); // nothing new is swept
     const discard = () => rm(path, { force: true });
     try {
       return { path, ...(await hashFile(path, options)), discard };

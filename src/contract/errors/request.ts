@@ -73,6 +73,11 @@ export const REQUEST_ERRORS = {
     retry: false,
     message: (p: { id: string }) => `There is no job '${p.id}'.`,
   },
+  SWEEP_NOT_FOUND: {
+    status: 404,
+    retry: false,
+    message: (p: { id: string }) => `There is no sweep '${p.id}'.`,
+  },
   KEY_NOT_FOUND: {
     status: 404,
     retry: false,
@@ -197,6 +202,12 @@ export const REQUEST_ERRORS = {
     retry: false,
     message: (p: { digest: string }) =>
       `The stored file ${p.digest} is missing from the storage of this server.`,
+  },
+  SECRET_UNREADABLE: {
+    status: 500,
+    retry: false,
+    message: (_: Record<never, never>) =>
+      'A stored secret was sealed with another key than LATHE_SECRET_KEY: name the former one in LATHE_PREVIOUS_SECRET_KEYS, or make a new secret.',
   },
   STORED_FILE_CORRUPT: {
     status: 500,

@@ -242,7 +242,8 @@ test('the tenant’s secret is made once and differs between tenants', async () 
 test('the key in the data folder is made once, for its owner alone', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'lathe-seal-'));
 
-  const seals = await Promise.all([sealFor('', folder), sealFor('', folder), sealFor('', folder)]);
+  const settings = { secretKey: '', previousSecretKeys: [], dataDir: folder };
+  const seals = await Promise.all([sealFor(settings), sealFor(settings), sealFor(settings)]);
 
   const file = join(folder, 'secret.key');
   expect(seals[2]!.open(seals[0]!.seal('text'))).toBe('text');
