@@ -29,6 +29,8 @@ import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
 import { stageRoutes } from './routes/stages.ts';
 import { submitRoutes } from './routes/submit.ts';
+import { sweepEventRoutes } from './routes/sweep-events.ts';
+import { sweepEndRoutes, sweepRoutes } from './routes/sweeps.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
@@ -62,6 +64,9 @@ const V1 = [
   workerRoutes,
   keyRoutes,
   tenantRoutes,
+  sweepRoutes,
+  sweepEndRoutes,
+  sweepEventRoutes,
 ];
 
 export async function buildApp(deps: Collaborators, options: AppOptions) {

@@ -22,12 +22,14 @@ import { Pins } from './records/pins.ts';
 import { Purges } from './records/purges.ts';
 import { Quotas } from './records/quotas.ts';
 import { connectRedis } from './records/redis.ts';
+import { Sweeps } from './records/sweeps.ts';
 import { Workers } from './records/workers.ts';
 import type { Collaborators } from './routes/collaborators.ts';
 import { reseal } from './secrets/reseal.ts';
 import { sealFor } from './secrets/seal.ts';
 import { openStore } from './storage/registry.ts';
 import { Uploads } from './storage/uploads.ts';
+import { SweepService } from './sweeps/sweep-service.ts';
 import { openImports, openResumable } from './transfers.ts';
 import { purgeEnded, upkeep } from './upkeep.ts';
 import { ownVersion } from './version.ts';
@@ -62,6 +64,7 @@ export async function openServices(
   const jobs = new Jobs(redis, prefix);
   const queue = new FairQueue(redis, prefix, onError);
   const service = new JobService(jobs, queue);
+  const sweeps = new SweepService(new Sweeps(redis, prefix), service);
   const events = new JobEvents(redis, subscriber, jobs.keys);
   void events.start().catch(onError);
   const needs = {
@@ -108,7 +111,9 @@ export async function openServices(
   const often = setInterval(() => {
     if (redis.status !== 'ready') return;
     service.expire().catch(onError);
+    service.freeHeld().catch(onError);
     queue.tend(jobs).catch(onError);
+    sweeps.tellEnds(({ tenant }, view) => webhooks.tellSweep(tenant, view)).catch(onError);
   }, OFTEN_MS);
 
   const purge = async (_tenant: string, id: string): Promise<void> => {
@@ -127,6 +132,7 @@ export async function openServices(
     collaborators: {
       ...needs,
       service,
+      sweeps,
       events,
       webhooks,
       purge,

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 export const JOB_ID_PATTERN = '^job_[0-9a-f]{32}$';
 export const UPLOAD_ID_PATTERN = '^up_[0-9a-f]{32}$';
 export const IMPORT_ID_PATTERN = '^imp_[0-9a-f]{32}$';
+export const SWEEP_ID_PATTERN = '^swp_[0-9a-f]{32}$';
 export const WEBHOOK_ID_PATTERN = '^wh_[0-9a-f]{32}$';
 
 let last = 0n;
@@ -25,6 +26,7 @@ function uuid7(now: number): string {
 }
 
 export const newJobId = (now = Date.now()): string => `job_${uuid7(now)}`;
+export const newSweepId = (now = Date.now()): string => `swp_${uuid7(now)}`;
 export const newKeyId = (now = Date.now()): string => `key_${uuid7(now)}`;
 export const newWebhookId = (now = Date.now()): string => `wh_${uuid7(now)}`;
 export const newUploadId = (now = Date.now()): string => `up_${uuid7(now)}`;

@@ -28,6 +28,21 @@ export const JobError = Type.Object({
   retryable: Type.Boolean(),
 });
 
+/** What the last model came to: the report has the rest. */
+export const FinalFigures = Type.Object({
+  headline: Type.String({ description: 'The metric that counts: map50_95, top1 or agreement.' }),
+  metrics: Type.Record(Type.String(), Type.Number(), { description: 'On the val split.' }),
+  drop: nullable(Type.Number({ description: 'Loss of the headline metric, absolute.' })),
+  agreement: nullable(Type.Number({ description: 'With the input model, 0…1.' })),
+  speedup: nullable(Type.Number({ description: 'Latency of the input model / of this one.' })),
+  latencyMs: nullable(Type.Number({ description: 'Median, batch 1, on the worker.' })),
+  compression: Type.Number({ description: 'Bytes before / after.' }),
+  bytes: Type.Integer(),
+  params: Type.Integer(),
+  macs: Type.Integer(),
+});
+export type FinalFigures = Static<typeof FinalFigures>;
+
 export const Links = Type.Object({
   self: Type.String(),
   events: Type.String(),
@@ -51,9 +66,11 @@ export const JobView = Type.Object(
     checks: nullable(
       Type.Array(AcceptCheck, { description: 'How each acceptance limit came out.' }),
     ),
+    final: nullable(FinalFigures),
     error: nullable(JobError),
     priority: Type.Enum([...PRIORITIES]),
     expiresAt: nullable(time()),
+    sweep: nullable(Type.String({ description: 'The sweep that it belongs to.' })),
     cachedFrom: nullable(
       Type.String({ description: 'The job whose result this is: nothing was run; null: it ran.' }),
     ),

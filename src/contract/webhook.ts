@@ -7,9 +7,16 @@ import { WEBHOOK_EVENTS } from './job.ts';
 /** Sent on request, whatever an endpoint has asked for. */
 export const TEST_EVENT = 'webhook.test';
 
+/** Of endpoints only: all jobs of a sweep have ended. */
+export const SWEEP_EVENT = 'sweep.finished';
+
+/** What an endpoint may ask for. */
+export const ENDPOINT_EVENTS = [...WEBHOOK_EVENTS, SWEEP_EVENT] as const;
+export type EndpointEvent = (typeof ENDPOINT_EVENTS)[number];
+
 const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 const time = (description = 'ISO 8601, UTC.') => Type.String({ format: 'date-time', description });
-const events = Type.Array(Type.Enum([...WEBHOOK_EVENTS]), {
+const events = Type.Array(Type.Enum([...ENDPOINT_EVENTS]), {
   minItems: 1,
   uniqueItems: true,
   description: 'What is told; default: how jobs end.',
@@ -69,7 +76,7 @@ export type Try = Static<typeof Try>;
 export const DeliveryView = Type.Object(
   {
     id: Type.String({ description: 'The `webhook-id`: the same on every try.' }),
-    type: Type.Enum([...WEBHOOK_EVENTS, TEST_EVENT]),
+    type: Type.Enum([...ENDPOINT_EVENTS, TEST_EVENT]),
     job: nullable(Type.String()),
     status: Type.Enum(['pending', 'delivered', 'failed']),
     tries: Type.Array(Try, { description: 'The latest 20, oldest first.' }),

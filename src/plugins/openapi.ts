@@ -11,8 +11,9 @@ import { JobView } from '../contract/job-view.ts';
 import { KeyView } from '../contract/key.ts';
 import { Problem } from '../contract/problem.ts';
 import { TenantView } from '../contract/quota.ts';
+import { SweepView } from '../contract/sweep.ts';
 import { ImportView, UploadView } from '../contract/transfer.ts';
-import { DeliveryView, TEST_EVENT, WebhookView } from '../contract/webhook.ts';
+import { DeliveryView, SWEEP_EVENT, TEST_EVENT, WebhookView } from '../contract/webhook.ts';
 import { WorkerView } from '../contract/worker.ts';
 
 const created = Type.String({ format: 'date-time', description: 'When it was uploaded.' });
@@ -30,6 +31,7 @@ const COMPONENTS = [
   UploadView,
   ImportView,
   TenantView,
+  SweepView,
   { ...Type.Object({ ...ModelInfo.properties, createdAt: created }), $id: 'Model' },
   { ...Type.Object({ ...DatasetInfo.properties, name, createdAt: created }), $id: 'Dataset' },
 ];
@@ -44,6 +46,7 @@ const TAGS = {
   stages: 'What jobs consist of.',
   webhooks: 'Signed calls when something happens to a job (Standard Webhooks 1.0).',
   keys: 'API keys of a tenant, and what was done with them.',
+  sweeps: 'Many specs over one model, and which of them are worth a look.',
   tenants: 'Quotas, and shares of the workers.',
   operations: 'Health and figures.',
 };
@@ -99,7 +102,7 @@ function wildcardNamed(schema: FastifySchema): FastifySchema {
 /** One entry per event that a job can ask for. */
 function webhooks(): Record<string, object> {
   return Object.fromEntries(
-    [...WEBHOOK_EVENTS, TEST_EVENT].map((event) => [
+    [...WEBHOOK_EVENTS, SWEEP_EVENT, TEST_EVENT].map((event) => [
       event,
       {
         post: {

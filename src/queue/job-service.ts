@@ -10,6 +10,7 @@ import {
 } from '../records/job-record.ts';
 import { NOT_WAITING, type Waiting } from '../records/job-view.ts';
 import type { Change, Changer, Jobs } from '../records/jobs.ts';
+import { isHeld } from './held.ts';
 import type { JobQueue } from './job-queue.ts';
 import { nextAttempt } from './reconcile.ts';
 
@@ -87,13 +88,26 @@ export class JobService {
   }
 
   /** Where it stands, and why no worker can take it. */
-  async waiting({ status, queueId, spec }: JobRecord): Promise<Waiting> {
+  async waiting({ status, queueId, spec, after }: JobRecord): Promise<Waiting> {
     if (status !== 'queued') return NOT_WAITING;
     const position = await this.queue.position(queueId);
+    if (position === null && after)
+      return { position, reason: `It waits for the stages that it shares with ${after.job}.` };
     return { position, reason: await this.queue.obstacle(spec.requires ?? {}) };
   }
 
+  /** Queue those whose leaders have come far enough. */
+  async freeHeld(): Promise<void> {
+    for (const id of await this.jobs.held()) {
+      const job = await this.jobs.find(id);
+      if (job?.status === 'queued' && (await isHeld(this.jobs, job))) continue;
+      if (job?.status === 'queued') await this.queue.add(job);
+      await this.jobs.letGo(id);
+    }
+  }
+
   async #enqueue(job: JobRecord): Promise<void> {
+    if (await isHeld(this.jobs, job)) return this.jobs.hold(job.id);
     await this.queue.add(job).catch(() => undefined);
   }
 }
@@ -113,10 +127,10 @@ function expired(job: JobRecord): Change | undefined {
 function answered(job: JobRecord, from: JobRecord): Change | undefined {
   if (job.status !== 'queued') return undefined;
   const at = new Date().toISOString();
-  const { outcome, task, preprocess, stages, checks, artifacts } = from;
+  const { outcome, task, preprocess, stages, final, checks, artifacts } = from;
   return {
     set: {
-      ...{ status: 'succeeded', outcome, task, preprocess, stages, checks, artifacts },
+      ...{ status: 'succeeded', outcome, task, preprocess, stages, final, checks, artifacts },
       ...{ cachedFrom: from.cachedFrom ?? from.id, progress: 1 },
       ...{ startedAt: at, finishedAt: at },
     },

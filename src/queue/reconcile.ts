@@ -3,6 +3,7 @@
 import { ServiceError } from '../contract/errors.ts';
 import { type JobRecord, stoppedState, waitingStage } from '../records/job-record.ts';
 import type { Jobs } from '../records/jobs.ts';
+import { isHeld } from './held.ts';
 import type { JobQueue } from './job-queue.ts';
 
 /**
@@ -36,7 +37,7 @@ export async function reconcile(
 
 async function requeue(jobs: Jobs, queue: JobQueue, job: JobRecord): Promise<boolean> {
   const state = await queue.state(job.queueId);
-  if (state === 'waiting' || state === 'active') return false;
+  if (state === 'waiting' || state === 'active' || (await isHeld(jobs, job))) return false;
   if (state === 'missing') {
     await queue.add(job);
     return true;

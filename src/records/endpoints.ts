@@ -2,14 +2,13 @@
 
 import type { Redis } from 'ioredis';
 
-import type { WebhookView } from '../contract/webhook.ts';
+import type { EndpointEvent, WebhookView } from '../contract/webhook.ts';
 import type { JobKeys } from './job-keys.ts';
-import type { WebhookEvent } from './job-record.ts';
 
 export interface EndpointRecord {
   readonly id: string;
   readonly url: string;
-  readonly events: readonly WebhookEvent[];
+  readonly events: readonly EndpointEvent[];
   readonly description: string | null;
   /** In words why nothing is sent there; null: it is enabled. */
   readonly disabledReason: string | null;

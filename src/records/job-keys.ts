@@ -17,6 +17,8 @@ export function jobKeys(prefix: string) {
     inStatus: (status: Status) => `${prefix}:jobs:${status}`,
     /** Sorted set: ids of jobs that expire, by when (ms). */
     deadlines: `${prefix}:jobs:deadlines`,
+    /** Set: ids of queued jobs that wait for stages of another. */
+    held: `${prefix}:jobs:held`,
     /** Hash: the tenant's latest job with each result, result key → id. */
     results: (tenant: string) => `${prefix}:tenant:${tenant}:results`,
     /** Stream: what webhooks have to tell, written in one step with the change that it tells of. */

@@ -3,6 +3,7 @@
 import type { AcceptCheck } from '../contract/accept.ts';
 import { ServiceError } from '../contract/errors.ts';
 import type { JobSpec, STATUSES, WEBHOOK_EVENTS } from '../contract/job.ts';
+import type { FinalFigures } from '../contract/job-view.ts';
 import type { Preprocess } from '../contract/preprocess.ts';
 
 export type Status = (typeof STATUSES)[number];
@@ -61,6 +62,8 @@ export interface JobRecord {
   /** Of the whole job, 0…1, never falling within an attempt. */
   readonly progress: number;
   readonly estimatedSecondsLeft: number | null;
+  /** What the last model came to, once the job has succeeded. */
+  readonly final: FinalFigures | null;
   /** How each acceptance limit came out, once the job has succeeded. */
   readonly checks: readonly AcceptCheck[] | null;
   readonly error: JobError | null;
@@ -78,6 +81,10 @@ export interface JobRecord {
   readonly resultKey: string | null;
   /** The job whose result this is; null: it ran itself. */
   readonly cachedFrom: string | null;
+  /** The sweep that it belongs to. */
+  readonly sweep: string | null;
+  /** It waits until that job has finished its first so many stages, which are its own too, and goes on from there. */
+  readonly after: { readonly job: string; readonly stages: number } | null;
   /** Native crashes so far: the second one is final. */
   readonly crashes: number;
   readonly artifacts: readonly ArtifactRecord[];
@@ -91,7 +98,12 @@ export interface JobRecord {
 }
 
 export type NewJob = Pick<JobRecord, 'id' | 'tenant' | 'spec'> &
-  Partial<Pick<JobRecord, 'name' | 'task' | 'preprocess' | 'webhook' | 'createdAt' | 'resultKey'>>;
+  Partial<
+    Pick<
+      JobRecord,
+      'name' | 'task' | 'preprocess' | 'webhook' | 'createdAt' | 'resultKey' | 'sweep' | 'after'
+    >
+  >;
 
 /** A job as it stands before anybody has worked on it. */
 export function newJobRecord(job: NewJob): JobRecord {
@@ -108,6 +120,7 @@ export function newJobRecord(job: NewJob): JobRecord {
     stages: spec.stages.map(({ stage }) => waitingStage(stage)),
     progress: 0,
     estimatedSecondsLeft: null,
+    final: null,
     checks: null,
     error: null,
     attempt: 1,
@@ -117,6 +130,8 @@ export function newJobRecord(job: NewJob): JobRecord {
     overdue: false,
     resultKey: job.resultKey ?? null,
     cachedFrom: null,
+    sweep: job.sweep ?? null,
+    after: job.after ?? null,
     crashes: 0,
     artifacts: [],
     webhook: job.webhook ?? null,

@@ -131,6 +131,19 @@ export class Jobs {
     return this.#redis.zrangebyscore(this.keys.deadlines, '-inf', now, 'LIMIT', 0, 1000);
   }
 
+  /** Jobs that wait for stages of others. */
+  held(): Promise<string[]> {
+    return this.#redis.smembers(this.keys.held);
+  }
+
+  async hold(id: string): Promise<void> {
+    await this.#redis.sadd(this.keys.held, id);
+  }
+
+  async letGo(id: string): Promise<void> {
+    await this.#redis.srem(this.keys.held, id);
+  }
+
   async forgetDeadline(id: string): Promise<void> {
     await this.#redis.zrem(this.keys.deadlines, id);
   }

@@ -1,6 +1,7 @@
 /** @file What a change of a job has to tell its webhook: written in one step with the change, so none is lost. */
 
-import type { TEST_EVENT } from '../contract/webhook.ts';
+import type { SweepView } from '../contract/sweep.ts';
+import { type EndpointEvent, SWEEP_EVENT, type TEST_EVENT } from '../contract/webhook.ts';
 import type { JobRecord, WebhookEvent } from './job-record.ts';
 import { viewWithoutLinks } from './job-view.ts';
 import type { StoredEvent } from './stored-event.ts';
@@ -10,7 +11,7 @@ export interface WebhookMessage {
   readonly id: string;
   readonly tenant: string;
   readonly job: string | null;
-  readonly type: WebhookEvent | typeof TEST_EVENT;
+  readonly type: EndpointEvent | typeof TEST_EVENT;
   /** When it happened. */
   readonly at: string;
   /** The body as it is sent, `{type, timestamp, data}`. */
@@ -73,4 +74,17 @@ function bodyOf(type: WebhookEvent, timestamp: string, job: JobRecord): string {
   const error = data.error && { ...data.error, detail: data.error.detail.slice(0, 2000) };
   const least = { id, status, outcome, checks, error, attempt, createdAt, finishedAt };
   return JSON.stringify({ type, timestamp, data: least });
+}
+
+/** All jobs of a sweep have ended. The same sweep again is the same message. */
+export function sweepMessage(tenant: string, { links: _, ...view }: SweepView): WebhookMessage {
+  const at = view.finishedAt ?? new Date().toISOString();
+  const whole = JSON.stringify({ type: SWEEP_EVENT, timestamp: at, data: view });
+  const { jobs: __, ...least } = view;
+  const short = JSON.stringify({ type: SWEEP_EVENT, timestamp: at, data: least });
+  return {
+    id: `msg_${view.id.replace(/^swp_/, '')}_sweep`,
+    ...{ tenant, job: null, type: SWEEP_EVENT, at, own: false },
+    body: Buffer.byteLength(whole) < MOST_BYTES ? whole : short,
+  };
 }

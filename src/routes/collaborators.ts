@@ -17,6 +17,7 @@ import type { Workers } from '../records/workers.ts';
 import type { Resumable } from '../resumable/resumable.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Uploads } from '../storage/uploads.ts';
+import type { SweepService } from '../sweeps/sweep-service.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 
 export interface Limits {
@@ -29,6 +30,7 @@ export interface Limits {
 
 export interface Collaborators {
   readonly service: JobService;
+  readonly sweeps: SweepService;
   readonly events: JobEvents;
   readonly models: Models;
   readonly datasets: Datasets;

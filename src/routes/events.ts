@@ -64,7 +64,7 @@ async function* blocks(
 }
 
 /** The blocks, with comments in between; a client that reads slowly slows the reading of events. */
-function streamOf(
+export function streamOf(
   source: AsyncIterable<string>,
   signal: AbortSignal,
   log: { warn(facts: object, message: string): void },

@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 import { ServiceError } from '../contract/errors.ts';
 import { newWebhookId } from '../contract/ids.ts';
 import { WEBHOOK_DEFAULTS } from '../contract/job.ts';
+import type { SweepView } from '../contract/sweep.ts';
 import {
   type NewSecret,
   type NewWebhook,
@@ -22,7 +23,7 @@ import {
 } from '../records/deliveries.ts';
 import { type EndpointRecord, Endpoints, MOST_ENDPOINTS } from '../records/endpoints.ts';
 import type { Jobs } from '../records/jobs.ts';
-import type { WebhookMessage } from '../records/webhook-message.ts';
+import { sweepMessage, type WebhookMessage } from '../records/webhook-message.ts';
 import type { Seal } from '../secrets/seal.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { SigningSecrets } from './secrets.ts';
@@ -163,6 +164,11 @@ export class Webhooks {
     await this.#log.add(id, delivery);
     await this.#send(message);
     return delivery;
+  }
+
+  /** Tell endpoints that a sweep has ended. */
+  async tellSweep(tenant: string, view: SweepView): Promise<void> {
+    await this.#send(sweepMessage(tenant, view));
   }
 
   /** The delivery log, newest first. @throws WEBHOOK_NOT_FOUND */

@@ -3,6 +3,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { FinalFigures } from '../../src/contract/job-view.ts';
 import type { Report } from '../../src/contract/report.ts';
 import type { ArtifactRecord, JobRecord } from '../../src/records/job-record.ts';
 import { Fenced, type Jobs } from '../../src/records/jobs.ts';
@@ -48,7 +49,8 @@ export async function runAttempt(
   });
   try {
     const { threads, provider } = config;
-    await fillWorkspace(folder, job, store, catalogs, { threads, provider });
+    const leader = job.after ? await jobs.find(job.after.job) : undefined;
+    await fillWorkspace(folder, job, store, catalogs, { threads, provider }, leader);
     const end = await runChild({
       folder,
       config,
@@ -114,6 +116,7 @@ async function publish(
           set: {
             status: 'succeeded',
             outcome,
+            final: finalOf(report),
             checks: accept.checks,
             artifacts: withArtifacts(job, artifacts),
             task,
@@ -124,6 +127,12 @@ async function publish(
           },
         },
   );
+}
+
+function finalOf({ headline, final, stages, baseline }: Report): FinalFigures {
+  const { speedupInterval: _, ...figures } = final;
+  const last = stages.at(-1)?.after ?? baseline;
+  return { headline, ...figures, latencyMs: last.latencyMs?.median ?? null };
 }
 
 /** Something around the job went wrong: its inputs, the store, or another attempt has taken over. */

@@ -47,13 +47,18 @@ function alive(pid: number): boolean {
   }
 }
 
-/** Make the folder of one attempt and put in it everything that the job reads: model, data set, finished stages. */
+/**
+ * Make the folder of one attempt and put in it everything that the job reads: model, data set, finished stages.
+ *
+ * @param leader the job whose first stages are this one's too
+ */
 export async function fillWorkspace(
   folder: string,
   job: JobRecord,
   store: ArtifactStore,
   catalogs: Catalogs,
   machine: Machine,
+  leader?: JobRecord,
 ): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(jobFiles(folder).stages, { recursive: true });
@@ -63,7 +68,7 @@ export async function fillWorkspace(
   await store.fetchTo(model.blob, join(folder, 'input.onnx'));
   if (dataset) await store.fetchTo(dataset.blob, join(folder, 'dataset.archive'));
   const models = await fetchTeachers(folder, job, store, catalogs);
-  await fetchFinished(folder, job, store);
+  await fetchFinished(folder, withShared(job, leader), store);
   const file: JobFile = {
     jobId: job.id,
     spec: job.spec,
@@ -106,6 +111,13 @@ async function entryOf(
   const entry = await catalog.get(tenant, id);
   if (!entry) throw new ServiceError('NOT_FOUND', { what: `${what} '${id}'` });
   return entry;
+}
+
+/** What the job of the same sweep has finished that it was made to wait for: told apart from its own by the stage key. */
+function withShared(job: JobRecord, leader: JobRecord | undefined): JobRecord {
+  if (!leader || leader.tenant !== job.tenant || !job.after) return job;
+  const shared = leader.stages.slice(0, job.after.stages);
+  return { ...job, stages: job.stages.map((own, i) => (own.output ? own : (shared[i] ?? own))) };
 }
 
 /** What earlier attempts finished. Something lost costs only its repetition. */
