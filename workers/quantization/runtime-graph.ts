@@ -111,7 +111,10 @@ function behind(node: Node, index: GraphIndex): Node | undefined {
 }
 
 /** The graph that the runtime makes of the model on this machine. */
-async function optimised(model: Model, { scratch, provider }: RuntimeOptions): Promise<Model> {
+export async function optimised(
+  model: Model | Uint8Array,
+  { scratch, provider }: RuntimeOptions,
+): Promise<Model> {
   const file = join(scratch, 'optimised.onnx');
   const session = await openSession(model, {
     optimizedModelFilePath: file,
