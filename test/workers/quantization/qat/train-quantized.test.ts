@@ -28,8 +28,9 @@ import { writeBack } from '../../../../workers/quantization/qat/write-back.ts';
 import { inferTypes } from '../../../../workers/runtime/infer-types.ts';
 import { feedsOf } from '../../../../workers/tasks/feed.ts';
 import { bindTask } from '../../../../workers/tasks/registry.ts';
+import { yolov8 } from '../../../helpers/head-models.ts';
 import { testFolder } from '../../../helpers/image-folder.ts';
-import { squares } from '../../../helpers/squares.ts';
+import { SQUARE_CLASSES, squares } from '../../../helpers/squares.ts';
 import { quantized } from '../quantized.ts';
 import { classifier } from './classifier.ts';
 
@@ -56,8 +57,10 @@ const SETTINGS: QatSettings = {
 };
 
 let images: Sample[];
+let labelled: Sample[];
 beforeAll(async () => {
   const all = await squares(await mkdtemp(join(tmpdir(), 'lathe-squares-')), 15);
+  labelled = all;
   images = all.map(({ name, file }) => ({ name, file }));
 });
 
@@ -184,6 +187,23 @@ describe('training through roundings', () => {
     expect(Buffer.from(writeModel(again.model)).equals(Buffer.from(writeModel(whole.model)))).toBe(
       true,
     );
+  });
+
+  test('a labelled detector learns from the float model and its labels', async () => {
+    const float = yolov8();
+    normalize(float, 13);
+    await inferTypes(float);
+    const binding = bindTask(float, { classes: SQUARE_CLASSES });
+    const { model } = await quantized(float, {
+      feeds: () => feedsOf(images.slice(0, 4), binding),
+    });
+    const ctx = context(float, { binding, fit: labelled.slice(0, 12) });
+    const settings = { ...SETTINGS, length: { steps: 3 } };
+    const result = await trainQuantized(float, model, settings, SITES, ctx);
+    expect(result).toMatchObject({ loss: 'task-aligned', metric: 'agreement' });
+    const [first] = ctx.told.metrics.filter((m) => m['at'] === 'train');
+    expect(first).toMatchObject({ float: expect.any(Number), cls: expect.any(Number) });
+    expect(first!['taskWeight']).toBeGreaterThan(0);
   });
 
   test('nothing left to train, no images', async () => {
