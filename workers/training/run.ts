@@ -9,6 +9,7 @@ import { Checkpoints, type RunState } from './checkpoints.ts';
 import { emaTenth } from './ema.ts';
 import { Guard } from './guard.ts';
 import { Judge } from './judge.ts';
+import { Pace } from './pace.ts';
 import type { Prepared } from './prepare.ts';
 import { Refit } from './refit.ts';
 import { SCHEDULES, warmUp } from './schedules.ts';
@@ -46,10 +47,9 @@ export class Run {
   #enough = 0;
   /** Rate of the newest step. */
   #lr = 0;
-  #started = performance.now();
+  #pace: Pace;
   #stepSeconds = 0;
   #waited = 0;
-  #earlier = 0;
   #sums = new Map<string, number>();
   #counted = 0;
 
@@ -65,6 +65,7 @@ export class Run {
     this.#refit = new Refit((settings.refit ?? false) && ctx.tune !== ctx.fit);
     this.#rate = rateOf(settings, ctx.binding.classes?.length ?? 0);
     this.#best = { metric: 0, step: 0, snapshot: prepared.trainer.snapshot() };
+    this.#pace = new Pace(settings.length, 1);
   }
 
   async go(): Promise<Trained> {
@@ -78,34 +79,36 @@ export class Run {
     const images = this.#ctx.fit.length + this.#unlabelled.length;
     const perEpoch = Math.ceil(images / this.#settings.batch);
     const total = await this.#totalSteps(perEpoch, judging);
-    await this.#resume();
+    const earlier = await this.#resume();
     const every = this.#judgeEvery(perEpoch, total);
+    this.#pace = new Pace(this.#settings.length, total, earlier);
     let stream = await this.#open(total, this.#batchesDone);
-    this.#started = performance.now();
     let ended = false;
     try {
-      while (this.#shareDone(trainer.step, total) < 1 && !ended) {
-        await this.#step(stream, total);
-        const atEnd = this.#shareDone(trainer.step, total) >= 1 || this.#guard.exhausted;
+      while (this.#pace.done(trainer.step) < 1 && !ended) {
+        await this.#step(stream);
+        const atEnd = this.#pace.done(trainer.step) >= 1 || this.#guard.exhausted;
         if (!atEnd && trainer.step % every !== 0) continue;
         ended = (await this.#judgement(perEpoch)) || this.#guard.exhausted;
-        if (this.#joins(total)) {
+        if (atEnd) continue;
+        const [joins, replanned] = [this.#joins(), this.#pace.replanned(trainer.step)];
+        if (joins || replanned) {
           await this.#close(stream);
-          stream = await this.#open(total, this.#batchesDone);
+          stream = await this.#open(this.#pace.total, this.#batchesDone);
         }
-        if (!atEnd) await this.#keep();
+        await this.#keep();
       }
     } finally {
       await this.#close(stream);
     }
     trainer.writeInto(this.#model, this.#best.snapshot);
-    return this.#trained(perEpoch, ended && this.#shareDone(trainer.step, total) < 1);
+    return this.#trained(perEpoch, ended && this.#pace.done(trainer.step) < 1);
   }
 
   /** @returns whether the tune images are trained on from here */
-  #joins(total: number): boolean {
+  #joins(): boolean {
     const { trainer } = this.#prepared;
-    const share = this.#shareDone(trainer.step, total);
+    const share = this.#pace.done(trainer.step);
     const { tune } = this.#curve.at(-1)!;
     const judged = { share, before: this.#before, best: this.#best.metric, tune };
     const joins = this.#refit.joins(trainer.step, judged);
@@ -125,12 +128,12 @@ export class Run {
     return this.#prepared.trainer.step * this.#prepared.accumulate;
   }
 
-  async #step(stream: MixedStream, total: number): Promise<void> {
+  async #step(stream: MixedStream): Promise<void> {
     const { trainer } = this.#prepared;
     const { signal, metric, progress } = this.#ctx;
     const before = trainer.snapshot();
     const step = before.step + 1;
-    const lr = this.#lrAt(step, total);
+    const lr = this.#lrAt(step);
     this.#lr = lr;
     const from = performance.now();
     const batches = await this.#weighing.weighed(await this.#batches(stream));
@@ -140,7 +143,7 @@ export class Run {
     signal.throwIfAborted();
     const accepted = this.#guard.accept(before, result);
     if (accepted) {
-      this.#weighing.stepped(result, this.#shareDone(step, total));
+      this.#weighing.stepped(result, this.#pace.done(step));
       this.#count({ loss: result.loss, ...result.parts, ...shown });
     }
     metric({
@@ -153,7 +156,7 @@ export class Run {
       ...shown,
       ...(!accepted && { rolledBack: true }),
     });
-    progress(0.98 * this.#shareDone(step, total), 'training');
+    progress(0.98 * this.#pace.done(step), 'training');
     await setImmediate(); // run() blocks this thread: let cancellation and messages through
   }
 
@@ -175,22 +178,10 @@ export class Run {
     return this.#weighing.told(labelled);
   }
 
-  #lrAt(step: number, total: number): number {
+  #lrAt(step: number): number {
     const { schedule, warmUp: share } = this.#settings;
-    const rising = warmUp(step, Math.round(share * total));
-    return (
-      this.#rate *
-      rising *
-      SCHEDULES[schedule](this.#shareDone(step - 1, total)) *
-      this.#guard.scale
-    );
-  }
-
-  /** Share of the run that is done after `steps`: of its steps, or of its minutes where these run out earlier. */
-  #shareDone(steps: number, total: number): number {
-    const { length } = this.#settings;
-    const ofTime = 'minutes' in length ? this.#seconds() / (60 * length.minutes) : 0;
-    return Math.min(1, Math.max(steps / total, ofTime));
+    const rising = warmUp(step, Math.round(share * this.#pace.total));
+    return this.#rate * rising * SCHEDULES[schedule](this.#pace.done(step - 1)) * this.#guard.scale;
   }
 
   #count(numbers: Readonly<Record<string, number>>): void {
@@ -214,7 +205,7 @@ export class Run {
       loss: 0,
       lr: this.#lr,
       tune,
-      seconds: round(this.#seconds()),
+      seconds: round(this.#pace.seconds),
       ...Object.fromEntries(means),
       ...this.#weighing.judged(tune),
     };
@@ -242,10 +233,6 @@ export class Run {
   #judged(): Promise<number> {
     const { finished = (model) => model } = this.#ctx;
     return this.#judge.judge(finished(this.#model));
-  }
-
-  #seconds(): number {
-    return this.#earlier + secondsSince(this.#started);
   }
 
   /** After how many steps weights are judged: whole epochs, so that judging stays a small part of the time. */
@@ -315,16 +302,16 @@ export class Run {
     return new MixedStream(labelled, rest, share, start);
   }
 
-  async #resume(): Promise<void> {
+  /** @returns seconds that the attempt before has trained */
+  async #resume(): Promise<number> {
     const state = await this.#checkpoints?.load();
-    if (state === undefined) return;
+    if (state === undefined) return 0;
     const { trainer } = this.#prepared;
     const snapshot = (step: number, tensors: RunState['tensors']): Snapshot =>
       trainer.snapshotOf(step, tensors);
     trainer.restore(snapshot(state.step, state.tensors));
     this.#guard.scale = state.rateScale;
     this.#sinceBest = state.sinceBest;
-    this.#earlier = state.seconds;
     this.#weighing.restore(state.weights);
     this.#refit.restore(state.joined);
     this.#curve.push(...(state.curve as readonly CurvePoint[]));
@@ -335,6 +322,7 @@ export class Run {
         snapshot: snapshot(state.bestStep, state.bestTensors),
       };
     this.#ctx.info(`Going on at step ${state.step}, where the attempt before had got to.`);
+    return state.seconds;
   }
 
   async #keep(): Promise<void> {
@@ -348,7 +336,7 @@ export class Run {
       bestStep: this.#best.step,
       sinceBest: this.#sinceBest,
       curve: this.#curve,
-      seconds: this.#seconds(),
+      seconds: this.#pace.seconds,
       weights: this.#weighing.state(),
       joined: this.#refit.joined,
       tensors: plain(trainer.snapshot()),
