@@ -4,7 +4,7 @@
 export const FIELDS_TO_COME: readonly string[] = [];
 
 /** Stages. */
-export const STAGES_TO_COME = ['factorize'] as const;
+export const STAGES_TO_COME: readonly string[] = [];
 
 /** Options of stages: any value of the option (`true`), or single values. */
 export const OPTIONS_TO_COME: Readonly<

@@ -88,8 +88,7 @@ function planStage(
   const { stage, ...options } = given as StageSpec & Record<string, unknown>;
   const published = publishedStage(stage, document);
   if (!published) {
-    if ((STAGES_TO_COME as readonly string[]).includes(stage))
-      refuse(`The stage '${stage}'`, `${at}/stage`);
+    if (STAGES_TO_COME.includes(stage)) refuse(`The stage '${stage}'`, `${at}/stage`);
     errors.push({ pointer: `${at}/stage`, detail: unknownStage(stage, document) });
     return { stage };
   }

@@ -83,12 +83,6 @@ describe('without a worker', () => {
     ['a wrong type', { ...simplify, seed: '7' }, 'SPEC_INVALID', '/seed'],
     ['a misspelt preset', { preset: 'fst' }, 'SPEC_INVALID', '/preset'],
     [
-      'a stage to come',
-      { stages: [{ stage: 'factorize' }] },
-      'NOT_YET_SUPPORTED',
-      '/stages/0/stage',
-    ],
-    [
       'images wanted, none named',
       { stages: [{ stage: 'quantize' }] },
       'DATASET_REQUIRED',

@@ -1,6 +1,7 @@
 /** @file The stages, one line each. `npm run openapi` publishes their options. */
 
 import { distill } from './distill.ts';
+import { factorize } from './factorize.ts';
 import { finetune } from './finetune.ts';
 import { prune } from './prune.ts';
 import { quantize } from './quantize.ts';
@@ -12,5 +13,6 @@ export const STAGES = {
   finetune,
   distill,
   prune,
+  factorize,
   quantize,
 } as const satisfies Record<string, Stage>;

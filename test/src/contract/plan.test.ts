@@ -123,13 +123,6 @@ test('all faults are told at once', () => {
   expect(pointers.sort()).toEqual(['/seed', '/stages/0/calibrator', '/stages/0/images', '/task']);
 });
 
-test.each([['a stage', { stages: [{ stage: 'factorize' }] }, '/stages/0/stage']])(
-  '%s to come is named as such',
-  (_, spec, pointer) => {
-    expect(failure(spec)).toMatchObject({ code: 'NOT_YET_SUPPORTED', errors: [{ pointer }] });
-  },
-);
-
 test.each(PRESET_NAMES)(
   'preset %s becomes stages with every default, which plan to themselves',
   (preset) => {

@@ -168,6 +168,13 @@ const WRITTEN: Readonly<Record<string, Written>> = {
     nodes:
       'p = Conv(x, a)  m = Neg(x)  q = Conv(m, a)  r = Relu(q)  s = Conv(p, z)  t = Conv(r, z)  y = Add(s, t)',
   },
+  'equal weights that an exporter stored once': {
+    ...IMAGE,
+    groups: [6, 6],
+    weights: { a: [6, 3, 1, 1], b: [6, 6, 1, 1], z: [5, 6, 1, 1] },
+    nodes:
+      'p = Conv(x, a)  q = Conv(p, b)  b2 = Identity(b)  r = Conv(q, b2)  s = Add(q, r)  y = Conv(s, z)',
+  },
   'products in Einstein notation': {
     input: 'float[2, 6, 12] x',
     output: 'float[2, 6, 4] y',

@@ -18,5 +18,22 @@ export async function prepareForPruning(model: Model): Promise<Model> {
   freezeDefaults.run(copy, context);
   await liftConstants.run(copy, context);
   await settleConstants(copy, context);
+  ownConstants(copy);
   return copy;
+}
+
+/**
+ * Exporters store equal tensors once and name them again by Identity. Layers that share nothing but their first values are cut apart, so
+ * each gets the constant under its own name; bytes in memory stay shared.
+ */
+function ownConstants({ graph }: Model): void {
+  const outputs = new Set(graph.outputs);
+  graph.nodes = graph.nodes.filter(({ op, domain, inputs, outputs: [y] }) => {
+    const constant = op === 'Identity' && domain === '' ? inputs[0]?.constant : undefined;
+    if (!constant || !y || outputs.has(y)) return true;
+    y.constant = constant;
+    y.type = { kind: 'tensor', dtype: constant.dtype, shape: constant.dims };
+    graph.initializers.push(y);
+    return false;
+  });
 }
