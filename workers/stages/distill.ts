@@ -4,13 +4,13 @@ import { Type } from 'typebox';
 
 import { refuseUntrainable } from '../training/trainable.ts';
 import { DISTILL_OPTIONS } from './distill-options.ts';
-import { lengthOf, TRAIN_OPTIONS, trainContext, trainingImages } from './finetune.ts';
+import { lengthOf, REFIT_OPTION, TRAIN_OPTIONS, trainContext, trainingImages } from './finetune.ts';
 import { expectSameInterface } from './same-interface.ts';
 import { defineStage } from './stage.ts';
 import { trainTaught } from './teaching.ts';
 
 const options = Type.Object(
-  { ...TRAIN_OPTIONS, ...DISTILL_OPTIONS },
+  { ...TRAIN_OPTIONS, ...REFIT_OPTION, ...DISTILL_OPTIONS },
   { additionalProperties: false },
 );
 

@@ -135,17 +135,16 @@ export const TRAIN_OPTIONS = {
   }),
 } as const;
 
-const options = Type.Object(
-  {
-    ...TRAIN_OPTIONS,
-    refit: Type.Boolean({
-      default: true,
-      description:
-        'Whether the tune images, a fifth of the train split, are trained on too in the last part of a run that has made the model better.',
-    }),
-  },
-  { additionalProperties: false },
-);
+/** Of stages that only train: what comes between other decisions leaves the tune images alone. */
+export const REFIT_OPTION = {
+  refit: Type.Boolean({
+    default: true,
+    description:
+      'Whether the tune images, a fifth of the train split, are trained on too in the last part of a run that has made the model better.',
+  }),
+} as const;
+
+const options = Type.Object({ ...TRAIN_OPTIONS, ...REFIT_OPTION }, { additionalProperties: false });
 type TrainStageOptions = Omit<Static<typeof options>, 'refit'> & { readonly refit?: boolean };
 
 export const finetune = defineStage({
