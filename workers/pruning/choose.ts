@@ -12,6 +12,8 @@ import type { Valued } from './value-groups.ts';
 
 /** What a cost may end below its target, as a share of the input model's. */
 const WINDOW = 0.02;
+/** Where floors forbid a target they are those of a lower one. */
+const FLOORS = [1, 0.5, 0.25];
 
 /** Cost to reach, in units of the resource, and what 1 is of the input model. */
 export interface Goal {
@@ -34,27 +36,27 @@ export function chooseChannels(
   fileBytes: number,
   sizeOf: (group: Group) => number = ({ size }) => size,
 ): KeptChannels {
-  const cost = new CostModel(model, groups, goal.resource, fileBytes);
   const { multipleOf, target, granularity } = settings;
   const measured = 'speedup' in target || 'latencyMs' in target;
   const { cost: wanted, whole, final = wanted } = goal;
   const of = (rule: (group: Sizes) => number) => (group: Group) =>
     granularity === 'head' ? group.unit : rule({ size: sizeOf(group), unit: group.unit });
-  const gone = SEARCHES[settings.search].remove({
-    ...{ groups, scores, cost, curves },
-    goal: wanted,
-    slack: wanted - final + WINDOW * whole,
-    chunk: of(chunkOf(multipleOf, measured)),
-    grain: of(grainOf(multipleOf, measured)),
-    floor: of(floorOf(final / whole)),
-  });
-  if (cost.cost > wanted)
-    throw new ServiceError('PRUNING_IMPOSSIBLE', {
-      resource: goal.resource,
-      wanted: final / whole,
-      least: cost.cost / whole,
+  let least = 1;
+  for (const part of FLOORS) {
+    const cost = new CostModel(model, groups, goal.resource, fileBytes);
+    const gone = SEARCHES[settings.search].remove({
+      ...{ groups, scores, cost, curves },
+      goal: wanted,
+      slack: wanted - final + WINDOW * whole,
+      chunk: of(chunkOf(multipleOf, measured)),
+      grain: of(grainOf(multipleOf, measured)),
+      floor: of(floorOf((part * final) / whole)),
     });
-  return keptOf(groups, gone);
+    if (cost.cost <= wanted) return keptOf(groups, gone);
+    least = cost.cost / whole;
+  }
+  const facts = { resource: goal.resource, wanted: final / whole, least };
+  throw new ServiceError('PRUNING_IMPOSSIBLE', facts);
 }
 
 function keptOf(
