@@ -57,10 +57,10 @@ export class ImportRun {
     return undefined;
   }
 
-  /** @throws IMPORT_TOO_SLOW · PAYLOAD_TOO_LARGE · DIGEST_MISMATCH, and what the source throws */
+  /** @throws IMPORT_TOO_SLOW · QUOTA_EXCEEDED · PAYLOAD_TOO_LARGE · DIGEST_MISMATCH, and what the source throws */
   async #fetch(): Promise<Upload> {
-    const { sources, seal, uploads, seconds, most } = this.#needs;
-    const { kind, sha256, source } = this.#record;
+    const { sources, seal, uploads, quotas, seconds, most } = this.#needs;
+    const { tenant, kind, sha256, source } = this.#record;
     const url = seal.open(source!.sealed);
     const late = AbortSignal.timeout(1000 * seconds);
     const signal = AbortSignal.any([this.#signal, late]);
@@ -70,11 +70,15 @@ export class ImportRun {
       const limit = most[kind];
       if (total !== null && total > limit)
         throw new ServiceError('PAYLOAD_TOO_LARGE', { what: 'file to import', limit });
+      await quotas.checkStored(tenant, total ?? 0);
       await this.#tell({ status: 'receiving', offset: 0, length: total });
       const counted = this.#counted(body, signal, (n) => {
         bytes = n;
       });
-      return await uploads.receive(counted, { limit, ...(sha256 !== null && { sha256 }) });
+      const room = { limit, ...(sha256 !== null && { sha256 }) };
+      const upload = await uploads.receive(counted, room);
+      await quotas.chargeUpload(tenant, upload.bytes);
+      return upload;
     } catch (error) {
       if (!late.aborted) throw error;
       throw new ServiceError('IMPORT_TOO_SLOW', { url: source!.shown, seconds, bytes });

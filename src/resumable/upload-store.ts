@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { DataStore, Upload } from '@tus/server';
 
 import { ServiceError } from '../contract/errors.ts';
+import type { Quotas } from '../records/quotas.ts';
 import type { TransferRecord, Transfers } from '../records/transfers.ts';
 import type { PartialFiles } from '../storage/partial-files.ts';
 import { type Checksum, verify } from './checksum.ts';
@@ -21,6 +22,7 @@ import {
 export interface UploadStoreNeeds {
   readonly transfers: Transfers;
   readonly partials: PartialFiles;
+  readonly quotas: Quotas;
   /** Largest file of each kind, in bytes. */
   readonly most: Readonly<Record<TransferRecord['kind'], number>>;
   /** An upload is kept so long after its last byte. */
@@ -46,7 +48,7 @@ export class UploadStore extends DataStore {
     ];
   }
 
-  /** @throws UPLOAD_INVALID · PAYLOAD_TOO_LARGE · TOO_MANY_UPLOADS */
+  /** @throws UPLOAD_INVALID · PAYLOAD_TOO_LARGE · TOO_MANY_UPLOADS · QUOTA_EXCEEDED */
   override async create(upload: Upload): Promise<Upload> {
     const metadata: Metadata = upload.metadata ?? {};
     const begun = {
@@ -158,17 +160,18 @@ export class UploadStore extends DataStore {
   }
 }
 
-/** @throws UPLOAD_INVALID · PAYLOAD_TOO_LARGE · TOO_MANY_UPLOADS */
+/** @throws UPLOAD_INVALID · PAYLOAD_TOO_LARGE · TOO_MANY_UPLOADS · QUOTA_EXCEEDED */
 export async function beginUpload(
   needs: UploadStoreNeeds,
   begun: Parameters<typeof newUpload>[0],
 ): Promise<TransferRecord> {
-  const { transfers, hours } = needs;
+  const { transfers, hours, quotas } = needs;
   if (begun.length === 0) throw new ServiceError('UPLOAD_INVALID', { why: 'the file is empty' });
   if (begun.length !== null) refuseTooLong(needs, begun.kind, begun.length);
   const all = await transfers.list(begun.tenant);
   if (all.filter(({ status }) => status === 'receiving').length >= MOST_UPLOADS)
     throw new ServiceError('TOO_MANY_UPLOADS', { limit: MOST_UPLOADS });
+  if (begun.length !== null) await quotas.checkStored(begun.tenant, begun.length);
   const record = newUpload(begun, hours);
   await transfers.add(record);
   return record;

@@ -27,7 +27,9 @@ const tusHeaders = {
   'tus-resumable': optional('1.0.0'),
   'upload-checksum': optional('sha256 <base64> (or sha1, md5) of the bytes of this request.'),
 };
-const tusProblems = ['UPLOAD_INVALID', 'TUS_VERSION_UNSUPPORTED', 'UPLOAD_LOCKED'] as const;
+const tusProblems = [
+  ...(['UPLOAD_INVALID', 'TUS_VERSION_UNSUPPORTED', 'UPLOAD_LOCKED', 'QUOTA_EXCEEDED'] as const),
+] as const;
 const fileProblems = [
   ...(['UPLOAD_CHECKSUM_MISMATCH', 'DIGEST_MISMATCH', 'STORAGE_FULL'] as const),
   ...(['STORAGE_UNAVAILABLE', 'MODEL_INVALID', 'DATASET_INVALID', 'ARCHIVE_INVALID'] as const),
@@ -47,6 +49,7 @@ export const uploadRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app
   const tus = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { tenant, url, method, headers } = request;
     const body = request.body instanceof Readable ? request.body : undefined;
+    if (body) await deps.quotas.admitUpload(tenant, Number(headers['content-length'] ?? 0));
     const sent = { ...headers, 'upload-metadata': metadataWithDigest(request) };
     const answer = await resumable.tus({ tenant, url, method, headers: sent, body });
     for (const [name, value] of answer.headers) reply.header(name, value);
@@ -205,7 +208,10 @@ export const uploadRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app
         body: NewDirectUpload,
         response: {
           201: DirectUpload,
-          ...problems('JSON_MALFORMED', 'TOO_MANY_UPLOADS', 'STORAGE_UNAVAILABLE'),
+          ...problems(
+            ...(['JSON_MALFORMED', 'TOO_MANY_UPLOADS', 'STORAGE_UNAVAILABLE'] as const),
+            'QUOTA_EXCEEDED',
+          ),
         },
       },
     },
