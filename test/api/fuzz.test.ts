@@ -88,6 +88,8 @@ const BODIES: Readonly<Record<string, () => unknown>> = {
   changeWebhook: () => ({ enabled: true, events: ['job.failed'] }),
   createKey: () => ({ name: 'x', scopes: ['read'], days: 3 }),
   rotateKey: () => ({ overlapHours: 1 }),
+  createImport: () => ({ kind: 'model', url: 'http://127.0.0.1:9/x', name: 'x', sha256: model }),
+  createDirectUpload: () => ({ kind: 'dataset', bytes: 10, name: 'x', sha256: model }),
 };
 
 /** The same document with one thing replaced, added or left out, anywhere. */
@@ -132,6 +134,11 @@ const encoded = (text: string): string => {
 };
 
 const HEADERS = ['if-none-match', 'range', 'prefer', 'last-event-id', 'idempotency-key', 'accept'];
+/** What some header of some call may hold: of resumable uploads, of digests, of waiting. */
+const HEADER_VALUES = [
+  ...['1.0.0', '0', '10', '1', 'kind bW9kZWw=', 'kind bW9kZWw=,filename eA==', 'wait=1'],
+  ...[`sha256 ${'A'.repeat(43)}=`, `sha-256=:${'A'.repeat(43)}=:`],
+];
 const headerText = () => encoded(pick(TEXTS)).slice(0, 500);
 
 interface Operation {
@@ -150,6 +157,9 @@ function spoiledRequest(path: string, method: string, operation: Operation): Sen
     .map((name) => `${encoded(name)}=${encoded(pick(TEXTS)).slice(0, 300)}`);
   const headers: Record<string, string> = {};
   for (const name of HEADERS) if (random() < 0.3) headers[name] = headerText();
+  const own = (operation.parameters ?? []).filter((p) => p.in === 'header');
+  for (const { name } of own)
+    if (random() < 0.7) headers[name] = random() < 0.7 ? pick(HEADER_VALUES) : headerText();
   const make = BODIES[operation.operationId];
   const body = make ? JSON.stringify(spoiled(make())) : random() < 0.3 ? pick(TEXTS) : undefined;
   if (body !== undefined) {
@@ -159,6 +169,7 @@ function spoiledRequest(path: string, method: string, operation: Operation): Sen
       'multipart/form-data',
       'multipart/form-data; boundary=x',
       BYTES,
+      'application/offset+octet-stream',
     ];
     headers['content-type'] = make && random() < 0.9 ? 'application/json' : pick(other);
   }
@@ -205,6 +216,8 @@ test('spoiled bodies of the calls that take one: 400 or 422 with pointers, or ac
     submitJob: '/v1/jobs?dryRun=true',
     createWebhook: '/v1/webhooks',
     createKey: '/v1/keys',
+    createImport: '/v1/imports',
+    createDirectUpload: '/v1/uploads/direct',
   };
   for (const [operation, path] of Object.entries(paths)) {
     for (let i = 0; i < 60; i++) {

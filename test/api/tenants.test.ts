@@ -22,6 +22,20 @@ beforeAll(async () => {
   owned['jobs'] = (
     await post('jobs', { model: owned['models'], stages: [{ stage: 'simplify' }] })
   ).id;
+  const tus = {
+    'tus-resumable': '1.0.0',
+    'upload-length': '10',
+    'upload-metadata': 'kind bW9kZWw=',
+  };
+  const begun = await site.http.post('/v1/uploads').set({ ...as('ada'), ...tus });
+  owned['uploads'] = begun.headers['location']!.split('/').at(-1)!;
+  owned['imports'] = (await post('imports', { kind: 'model', url: 'http://127.0.0.1:9/x' })).id;
+  owned['sweeps'] = (
+    await post('sweeps', {
+      model: owned['models'],
+      specs: [{ stages: [{ stage: 'simplify' }], seed: 9 }],
+    })
+  ).id;
   owned['webhooks'] = (await post('webhooks', { url: 'http://127.0.0.1:9/' })).webhook.id;
   owned['delivery'] = (await post(`webhooks/${owned['webhooks']}/test`)).id;
   owned['keys'] = (await post('keys', { name: 'x', scopes: ['read'] })).about.id;
@@ -33,6 +47,16 @@ afterAll(async () => {
 
 /** Bodies that would be accepted from the owner. */
 const BODIES: Readonly<Record<string, object>> = { changeWebhook: { enabled: false } };
+
+/** Without them the protocol is not spoken, and no id is looked at. */
+const TUS = { 'tus-resumable': '1.0.0' };
+const HEADERS: Readonly<Record<string, object>> = {
+  uploadOffset: TUS,
+  appendUpload: {
+    ...{ ...TUS, 'upload-offset': '0' },
+    'content-type': 'application/offset+octet-stream',
+  },
+};
 
 test('no route tells, gives or changes anything by the id of another tenant', async () => {
   const document = site.app.swagger() as unknown as {
@@ -47,7 +71,7 @@ test('no route tells, gives or changes anything by the id of another tenant', as
       .replace('{delivery}', owned['delivery']!)
       .replace('{name}', 'model.onnx');
     for (const [method, { operationId }] of Object.entries(operations)) {
-      const call = site.http[method as 'post'](url).set(as('bob'));
+      const call = site.http[method as 'post'](url).set({ ...as('bob'), ...HEADERS[operationId] });
       const answer = await call.send(BODIES[operationId]);
       expect([operationId, answer.status]).toEqual([operationId, 404]);
       expect(answer.body.code).toMatch(/_NOT_FOUND$/);
@@ -81,7 +105,7 @@ test('no list and no spec shows or uses what belongs to another tenant', async (
       'MODEL_NOT_FOUND',
     );
   expect(audit.filter((e: { status: number }) => e.status < 400)).toEqual([]);
-  expect(own.size).toBe(6);
+  expect(own.size).toBe(8);
 });
 
 test('every key in Redis that holds something of a tenant is named after it or by a secret id', async () => {

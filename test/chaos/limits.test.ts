@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 import { endlessBytes, greedyBytes } from './hostile.ts';
-import { Site } from './site.ts';
+import { childrenOf, inSecondStage, Site } from './site.ts';
 
 let site: Site;
 
@@ -64,5 +64,18 @@ test('a model that is no model fails by name', async () => {
   expect(await site.finished(id, 20)).toMatchObject({
     status: 'failed',
     error: { code: 'MODEL_UNREADABLE', retryable: false },
+  });
+});
+
+test('a process that somebody kills is told apart from a crash, and its job can be retried', async () => {
+  const worker = site.worker();
+  const { id } = await site.longJob();
+  await site.until(id, inSecondStage);
+
+  for (const child of childrenOf(worker)) process.kill(child, 'SIGKILL');
+
+  expect(await site.finished(id, 20)).toMatchObject({
+    status: 'failed',
+    error: { code: 'JOB_PROCESS_DIED', detail: expect.stringContaining('killed from outside') },
   });
 });

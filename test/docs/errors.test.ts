@@ -1,13 +1,14 @@
 /** @file docs/errors.md and the tables of errors name the same codes. */
 
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
 
 import { ERRORS } from '../../src/contract/errors.ts';
 
-const text = readFileSync(join(import.meta.dirname, '../../docs/errors.md'), 'utf8');
+const ROOT = join(import.meta.dirname, '../..');
+const text = readFileSync(join(ROOT, 'docs/errors.md'), 'utf8');
 const sections = new Map(
   text
     .split(/^## /m)
@@ -26,6 +27,15 @@ test('every paragraph has its code', () => {
 
 test('no code is documented twice', () => {
   expect(text.match(/^## /gm)?.length).toBe(sections.size);
+});
+
+test('every code is asked for by a test that provokes it', () => {
+  const tests = globSync('test/**/*.ts', { cwd: ROOT })
+    .filter((file) => !file.startsWith('test/docs/'))
+    .map((file) => readFileSync(join(ROOT, file), 'utf8'))
+    .join('\n');
+  const never = Object.keys(ERRORS).filter((code) => !new RegExp(`\\b${code}\\b`).test(tests));
+  expect(never).toEqual([]);
 });
 
 test('every code has an HTTP status of an error', () => {

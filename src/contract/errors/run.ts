@@ -15,11 +15,6 @@ export const RUN_ERRORS = {
     message: (p: { id: string }) =>
       `Job '${p.id}' has succeeded: there is nothing to retry. Submit a new job with other limits or stages.`,
   },
-  JOB_CANCELLED: {
-    status: 409,
-    retry: false,
-    message: (_: Record<never, never>) => 'The job was cancelled.',
-  },
   JOB_EXPIRED: {
     status: 409,
     retry: false,

@@ -58,6 +58,19 @@ test('nobody waits any more: the child is killed', async () => {
   expect(processesWith(path)).toEqual([]);
 });
 
+test('a child that somebody kills has said nothing about the file', async () => {
+  const inspected = new Inspector({ scratch }).model(file, forever());
+  const refused = expect(inspected).rejects.toMatchObject({ code: 'INSPECTION_FAILED' });
+  let found: number[] = [];
+  while (found.length === 0) {
+    await sleep(10);
+    found = processesWith(path);
+  }
+  for (const pid of found) process.kill(pid, 'SIGKILL');
+
+  await refused;
+});
+
 test('the child knows none of our secrets', async () => {
   process.env['LATHE_API_KEYS'] = 'a:very-secret-key';
   const inspected = new Inspector({ scratch }).model(file, forever());
