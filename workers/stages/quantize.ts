@@ -11,7 +11,7 @@ import { normalize } from '../onnx/normalize.ts';
 import { packModel } from '../quantization/blocks/pack-model.ts';
 import { CALIBRATORS } from '../quantization/calibrators/registry.ts';
 import { refuseUnquantizable } from '../quantization/eligibility.ts';
-import { halveModel } from '../quantization/half/halve-model.ts';
+import { HALVES, type HalfName, halveModel } from '../quantization/half/halve-model.ts';
 import type { InputDims } from '../quantization/macs-at.ts';
 import { DEFAULT_BUDGET, quantizeMixed } from '../quantization/mixed/quantize-mixed.ts';
 import { PRECISIONS, type Precision, type PrecisionName } from '../quantization/precisions.ts';
@@ -46,9 +46,9 @@ const WEIGHT_ONLY = { 'weights-int8': 8, 'weights-int4': 4 } as const;
 
 const options = Type.Object(
   {
-    precision: oneOf([...keysOf(PRECISIONS), 'mixed', 'fp16', ...keysOf(WEIGHT_ONLY)], {
+    precision: oneOf([...keysOf(PRECISIONS), 'mixed', ...keysOf(HALVES), ...keysOf(WEIGHT_ONLY)], {
       default: 'int8',
-      description: `${describe(PRECISIONS)}; mixed: int8, and what that harms most in 16 bits or in float until accept.maxDrop and accept.minAgreement hold on the tune images (agreement 0.99 where neither is set); fp16: everything in float16 but what would overflow; weights-int8, weights-int4: MatMul and Gemm weights in blocks of 32 that share a scale, activations in float, without images.`,
+      description: `${describe(PRECISIONS)}; mixed: int8, and what that harms most in 16 bits or in float until accept.maxDrop and accept.minAgreement hold on the tune images (agreement 0.99 where neither is set); fp16: everything in float16 but what would overflow; bf16: everything in bfloat16, where this worker's runtime has it; weights-int8, weights-int4: MatMul and Gemm weights in blocks of 32 that share a scale, activations in float, without images.`,
     }),
     method: oneOf(['ptq', ...TRAINED_METHODS], {
       default: 'ptq',
@@ -146,6 +146,9 @@ export const quantize = defineStage({
   ensures: (before, after) => expectSameInterface(before, floatFace(after)),
 });
 
+/** The oldest opset whose Conv takes bfloat16. */
+const BFLOAT16_OPSET = 22;
+
 const isWeightOnly = (precision: string): precision is keyof typeof WEIGHT_ONLY =>
   precision in WEIGHT_ONLY;
 
@@ -157,7 +160,10 @@ function quantized(
   { precision, method, qat, ...common }: Common & Pick<Chosen, 'precision' | 'method' | 'qat'>,
   ctx: RunContext,
 ) {
-  if (precision === 'fp16') return halveModel(model, common);
+  if (precision in HALVES) {
+    if (precision === 'bf16') normalize(model, BFLOAT16_OPSET);
+    return halveModel(model, { ...common, precision: precision as HalfName });
+  }
   if (precision !== 'mixed') {
     const raised = raiseTo(model, PRECISIONS[precision as PrecisionName]);
     const all = { ...common, precision: precision as PrecisionName };

@@ -49,6 +49,12 @@ export const MODEL_ERRORS = {
     message: (p: { form: string }) =>
       `The model is quantized already (${p.form}). It can be evaluated, benchmarked and simplified; this stage needs the float32 model it was made from, or a stage 'simplify' with 'dequantize' before it.`,
   },
+  PRECISION_CANNOT_RUN: {
+    status: 422,
+    retry: false,
+    message: (p: { precision: string; provider: string; why: string }) =>
+      `The runtime on this worker (provider '${p.provider}') cannot run the model in precision '${p.precision}': ${p.why} Precisions 'int8', 'int16' and 'fp16' run everywhere.`,
+  },
   NOTHING_TO_QUANTIZE: {
     status: 422,
     retry: false,

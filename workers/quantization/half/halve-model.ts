@@ -1,5 +1,6 @@
-/** @file Precision fp16: the whole model in float16, but for what would overflow there. */
+/** @file Precisions fp16 and bf16: the whole model in 16-bit floats, but for what would overflow there. */
 
+import { ServiceError } from '../../../src/contract/errors.ts';
 import { cloneModel } from '../../onnx/clone.ts';
 import { dtypeKnown, type Model, type Node, nodeLabel, type Value } from '../../onnx/graph.ts';
 import { inferTypes } from '../../runtime/infer-types.ts';
@@ -7,7 +8,7 @@ import { type Feed, freeResults, openSession } from '../../runtime/session.ts';
 import { withOutputs } from '../../runtime/taps.ts';
 import { chooseVariant } from '../choose-variant.ts';
 import type { QuantizeOptions } from '../settings.ts';
-import { floatOnly, LARGEST, toHalf } from './to-half.ts';
+import { floatOnly, type HalfType, LARGEST, toHalf } from './to-half.ts';
 
 /** Images on which magnitudes are looked at. */
 const IMAGES = 16;
@@ -15,15 +16,22 @@ const IMAGES = 16;
 /** Magnitudes are kept this far below the largest float16: other images may have larger ones. */
 const MARGIN = 4;
 
+/** Precisions of 16-bit floats. */
+export const HALVES = { fp16: 'float16', bf16: 'bfloat16' } as const satisfies Record<
+  string,
+  HalfType
+>;
+export type HalfName = keyof typeof HALVES;
+
 export type HalfOptions = Pick<
   QuantizeOptions,
   'feeds' | 'images' | 'threads' | 'provider' | 'signal' | 'progress'
->;
+> & { readonly precision: HalfName };
 
 export interface HalfDetails {
-  readonly precision: 'fp16';
+  readonly precision: HalfName;
   readonly images: number;
-  /** Nodes that compute in float16. */
+  /** Nodes that compute in 16-bit floats. */
   readonly halfNodes: number;
   /** Nodes that stay in float32, by name, and why. */
   readonly islands: readonly { readonly node: string; readonly reason: string }[];
@@ -36,31 +44,40 @@ export interface HalfDetails {
 export async function halveModel(model: Model, options: HalfOptions): Promise<HalfDetails> {
   await inferTypes(model);
   const float = cloneModel(model);
+  const type = HALVES[options.precision];
   options.progress(0, 'looking at magnitudes');
   const largest = await magnitudes(model, options.feeds(0, IMAGES), options);
   const islands = new Map(
     model.graph.nodes.flatMap((node) => {
-      const reason = floatOnly(node) ?? tooLarge(node, largest);
+      const reason =
+        floatOnly(node, type) ?? (type === 'float16' ? tooLarge(node, largest) : undefined);
       return reason ? [[node, reason] as const] : [];
     }),
   );
-  const halfNodes = toHalf(model.graph, new Set(islands.keys()));
+  const halfNodes = toHalf(model.graph, new Set(islands.keys()), type);
   options.progress(0.8, 'comparing with float32');
-  const { sqnrDb } = await chooseVariant(
-    float,
-    model,
-    { half: new Map() },
-    options.feeds(-IMAGES),
-    options,
-  );
+  const sqnrDb = await compare(float, model, options);
   return {
-    precision: 'fp16',
+    precision: options.precision,
     images: Math.min(IMAGES, options.images),
     halfNodes,
     islands: [...islands].map(([node, reason]) => ({ node: nodeLabel(node), reason })),
-    sqnrDb: sqnrDb.half,
+    sqnrDb,
     warnings: [],
   };
+}
+
+/** @throws PRECISION_CANNOT_RUN the runtime has no kernels for what was made */
+async function compare(float: Model, model: Model, options: HalfOptions): Promise<number> {
+  const half = { half: new Map() };
+  try {
+    const { sqnrDb } = await chooseVariant(float, model, half, options.feeds(-IMAGES), options);
+    return sqnrDb.half;
+  } catch (error) {
+    if (!(error instanceof ServiceError && error.code === 'MODEL_CANNOT_RUN')) throw error;
+    const { precision, provider } = options;
+    throw new ServiceError('PRECISION_CANNOT_RUN', { precision, provider, why: error.message });
+  }
 }
 
 function tooLarge(node: Node, largest: ReadonlyMap<string, number>): string | undefined {

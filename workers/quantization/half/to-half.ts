@@ -1,4 +1,4 @@
-/** @file A graph's float32 arithmetic to float16, its inputs and outputs as they were. */
+/** @file A graph's float32 arithmetic to 16-bit floats, its inputs and outputs as they were. */
 
 import { int, subgraphsOf } from '../../onnx/attributes.ts';
 import { DTYPE_NUMBERS } from '../../onnx/dtype.ts';
@@ -26,11 +26,15 @@ const FLOAT_ONLY: ReadonlySet<string> = new Set(
 const isFloat = (v: Value | undefined): v is Value =>
   v !== undefined && dtypeKnown(v) === 'float32';
 
-/** Why a node cannot be in float16; undefined: it can. Nodes without floats are none of these. */
-export function floatOnly(node: Node): string | undefined {
+/** bfloat16 has float32's range, and 8 bits of precision. */
+export type HalfType = 'float16' | 'bfloat16';
+
+/** Why a node cannot be in 16-bit floats; undefined: it can. Nodes without floats are none of these. */
+export function floatOnly(node: Node, type: HalfType = 'float16'): string | undefined {
   if (node.domain !== '') return `its domain '${node.domain}' is not ONNX's own`;
   if (subgraphsOf(node).length > 0) return 'it holds a subgraph';
   if (FLOAT_ONLY.has(node.op)) return `${node.op} states its own types`;
+  if (type === 'bfloat16') return undefined;
   const constant = node.inputs.find(
     (v, i) => isFloat(v) && v.constant && !ALWAYS_FLOAT[node.op]?.includes(i) && overflows(v),
   );
@@ -41,45 +45,51 @@ const overflows = ({ constant }: Value): boolean =>
   numbersOf(constant!).some((x) => Number.isFinite(x) && Math.abs(x) > LARGEST);
 
 /**
- * Types of all values are known. Casts stand where float16 meets float32, one for each value.
+ * Types of all values are known. Casts stand where 16-bit floats meet float32, one for each value.
  *
  * @param islands nodes that stay in float32
- * @returns how many nodes compute in float16
+ * @returns how many nodes compute in 16-bit floats
  */
-export function toHalf(graph: Graph, islands: ReadonlySet<Node>): number {
+export function toHalf(
+  graph: Graph,
+  islands: ReadonlySet<Node>,
+  type: HalfType = 'float16',
+): number {
   const halved = new Set(
     graph.nodes.filter((n) => !islands.has(n) && [...n.inputs, ...n.outputs].some(isFloat)),
   );
   const half = new Set([...halved].flatMap((n) => n.outputs.filter(isFloat)));
-  const casts = new Casts(graph);
+  const casts = new Casts(graph, type);
   for (const node of graph.nodes) {
     const wanted = halved.has(node);
     node.inputs = node.inputs.map((v, i) => {
       if (!isFloat(v)) return v;
       const keep = !wanted || ALWAYS_FLOAT[node.op]?.includes(i);
       if (keep) return half.has(v) ? casts.get(v, 'float32') : v;
-      return half.has(v) ? v : casts.get(v, 'float16');
+      return half.has(v) ? v : casts.get(v, type);
     });
   }
   graph.outputs = graph.outputs.map((v) => (half.has(v) ? casts.output(v) : v));
-  for (const v of half) v.type = { kind: 'tensor', dtype: 'float16', shape: shapeKnown(v) };
+  for (const v of half) v.type = { kind: 'tensor', dtype: type, shape: shapeKnown(v) };
   casts.finish();
   return halved.size;
 }
 
 class Casts {
   readonly #graph: Graph;
+  readonly #type: HalfType;
   readonly #names: Names;
   readonly #made = new Map<Value, Value>();
   readonly #nodes: Node[] = [];
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, type: HalfType) {
     this.#graph = graph;
+    this.#type = type;
     this.#names = new Names(graph);
   }
 
   /** A constant in the other type, or a Cast of a value. */
-  get(v: Value, to: 'float16' | 'float32'): Value {
+  get(v: Value, to: HalfType | 'float32'): Value {
     const known = this.#made.get(v);
     if (known) return known;
     const made = v.constant ? this.#constant(v) : this.#cast(v, to, `${v.name}/${to}`);
@@ -88,14 +98,14 @@ class Casts {
   }
 
   #constant({ name, constant }: Value): Value {
-    const tensor = numbersAs('float16', constant!.dims, numbersOf(constant!));
+    const tensor = numbersAs(this.#type, constant!.dims, numbersOf(constant!));
     const type = { kind: 'tensor', dtype: 'float16', shape: constant!.dims } as const;
-    const value = new Value(this.#names.fresh(`${name}/float16`), type, tensor);
+    const value = new Value(this.#names.fresh(`${name}/${this.#type}`), type, tensor);
     this.#graph.initializers.push(value);
     return value;
   }
 
-  #cast(v: Value, to: 'float16' | 'float32', name: string): Value {
+  #cast(v: Value, to: HalfType | 'float32', name: string): Value {
     const out = new Value(this.#names.fresh(name), {
       kind: 'tensor',
       dtype: to,

@@ -2,18 +2,21 @@
 
 import { expect, test } from 'vitest';
 
+import type { ServiceError } from '../../../../src/contract/errors.ts';
 import { checkModel } from '../../../../workers/onnx/check.ts';
 import { cloneModel } from '../../../../workers/onnx/clone.ts';
 import type { Model } from '../../../../workers/onnx/graph.ts';
+import { normalize } from '../../../../workers/onnx/normalize.ts';
 import { halveModel } from '../../../../workers/quantization/half/halve-model.ts';
 import { randomInputs } from '../../../../workers/runtime/random-inputs.ts';
 import { modelOf, randomWeight } from '../../../helpers/tiny-model.ts';
 import { countOps } from '../quantized.ts';
 
-async function halved(float: Model) {
+async function halved(float: Model, precision: 'fp16' | 'bf16' = 'fp16') {
   const seen = [0, 1].map((seed) => randomInputs(float, seed));
   const model = cloneModel(float);
   const details = await halveModel(model, {
+    precision,
     feeds: async function* (from, to) {
       yield* seen.slice(from, to);
     },
@@ -84,4 +87,19 @@ test('a value is cast once, however many read it', async () => {
   );
 
   expect(countOps(model, 'Cast')).toBe(2);
+});
+
+test('bf16: refused in words where the runtime has no kernels for it, else half the weights and no islands', async () => {
+  const [model] = models['Conv and SiLU']!;
+  const raised = cloneModel(model);
+  normalize(raised, 22);
+
+  const made = await halved(raised, 'bf16').catch((error: ServiceError) => error);
+
+  if (made instanceof Error)
+    expect(made).toMatchObject({
+      code: 'PRECISION_CANNOT_RUN',
+      message: expect.stringContaining("'bf16'"),
+    });
+  else expect(made.details).toMatchObject({ precision: 'bf16', islands: [] });
 });
