@@ -45,7 +45,7 @@ export const TRAIN_OPTIONS = {
   lr: Type.Union([Type.Literal('auto'), Type.Number({ exclusiveMinimum: 0 })], {
     default: 'auto',
     description:
-      'Peak learning rate. auto: 0.01 / (4 + classes), at most 0.002, for adamw; 5 times that for sgd.',
+      'Peak learning rate. auto: 0.01 / (4 + classes), at most 0.002, for adamw; 5 times that for sgd; 3 times that where norms go by the batch (batchNorm train, insert).',
   }),
   batch: Type.Integer({
     default: 8,

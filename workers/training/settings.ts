@@ -57,11 +57,17 @@ const DECAY: Readonly<Record<OptimizerName, number>> = { adamw: 0.03, sgd: 5e-4 
 export const decayOf = ({ decay, optimizer }: TrainSettings): number =>
   decay === 'auto' ? DECAY[optimizer] : decay;
 
+/** How much more norms by the statistics of the batch bear: what lies before them may change its scale freely. */
+const NORMED = 3;
+
 /**
- * AdamW: 0.01 / (4 + classes), at most 0.002: heads of few classes bear, and need, more. SGD: 5 times that.
+ * AdamW: 0.01 / (4 + classes), at most 0.002: heads of few classes bear, and need, more. SGD: 5 times that. Either times 3
+ * where norms go by the statistics of the batch.
+ *
+ * Source of the last: Ioffe & Szegedy, Batch Normalization, 2015, section 3.3
  */
-export function rateOf({ lr, optimizer }: TrainSettings, classes: number): number {
+export function rateOf({ lr, optimizer, batchStatistics }: TrainSettings, classes: number): number {
   if (lr !== 'auto') return lr;
-  const adamw = Math.min(0.002, 0.01 / (4 + classes));
+  const adamw = Math.min(0.002, 0.01 / (4 + classes)) * (batchStatistics ? NORMED : 1);
   return optimizer === 'adamw' ? adamw : 5 * adamw;
 }
