@@ -3,10 +3,12 @@
 import { buildApp } from '../src/app.ts';
 import type { StageDocument } from '../src/contract/stage-document.ts';
 import type { Collaborators } from '../src/routes/collaborators.ts';
+import { NO_TRACES } from '../src/traces/traces.ts';
 import { ownVersion } from '../src/version.ts';
 
 export async function openApiDocument(stages: StageDocument): Promise<object> {
-  const unused = { stages, closing: new AbortController().signal } as Collaborators;
+  const { signal: closing } = new AbortController();
+  const unused = { stages, closing, traces: NO_TRACES } as Collaborators;
   const options = {
     apiKeys: [],
     operators: [],

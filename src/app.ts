@@ -4,17 +4,19 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 
 import { ServiceError } from './contract/errors.ts';
+import { STATUSES } from './contract/job.ts';
 import { installAudit } from './plugins/audit.ts';
 import { installAuth, type TenantKey } from './plugins/auth.ts';
 import { installJson } from './plugins/bodies.ts';
 import { malformedHttp } from './plugins/client-errors.ts';
 import { answerError, installErrorHandlers } from './plugins/errors.ts';
 import { JSON_BODY_LIMIT } from './plugins/framework-errors.ts';
-import { installMetrics } from './plugins/metrics.ts';
+import { installMetrics, type Sources } from './plugins/metrics.ts';
 import { installOpenApi } from './plugins/openapi.ts';
 import { installRateLimit } from './plugins/rate-limit.ts';
 import { installSameMachineOnly } from './plugins/same-machine.ts';
 import { installSecurityHeaders } from './plugins/security-headers.ts';
+import { installTraces } from './plugins/traces.ts';
 import { installValidation } from './plugins/validation.ts';
 import { artifactRoutes } from './routes/artifacts.ts';
 import type { Collaborators } from './routes/collaborators.ts';
@@ -88,6 +90,7 @@ export async function buildApp(deps: Collaborators, options: AppOptions) {
     throw new ServiceError('SHUTTING_DOWN', {});
   });
   if (options.apiKeys.length === 0) installSameMachineOnly(app, options.anyHost);
+  installTraces(app, deps.traces);
   await installRateLimit(app, options.rateLimit);
   installAuth(app, {
     keys: options.apiKeys,
@@ -96,7 +99,7 @@ export async function buildApp(deps: Collaborators, options: AppOptions) {
   });
   installAudit(app, { add: (tenant, entry) => deps.audit.add(tenant, entry) });
   installErrorHandlers(app);
-  const metrics = installMetrics(app, () => deps.service.jobs.count('queued'));
+  const metrics = installMetrics(app, sourcesOf(deps));
   await installOpenApi(app, options);
   const withoutKeys = options.apiKeys.length === 0;
   for (const routes of V1) await app.register(routes, { ...deps, withoutKeys, prefix: '/v1' });
@@ -104,6 +107,18 @@ export async function buildApp(deps: Collaborators, options: AppOptions) {
   await app.register(docsRoutes);
   await app.ready();
   return app;
+}
+
+/** Where the figures of /metrics come from. */
+function sourcesOf(deps: Collaborators): Sources {
+  const counted = async (status: (typeof STATUSES)[number]) =>
+    [status, await deps.service.jobs.count(status)] as const;
+  return {
+    jobs: async () => Object.fromEntries(await Promise.all(STATUSES.map(counted))),
+    oldestWait: () => deps.service.jobs.oldestWait(),
+    workers: () => deps.workers.live(),
+    counted: () => deps.figures(),
+  };
 }
 
 export type App = Awaited<ReturnType<typeof buildApp>>;

@@ -4,76 +4,9 @@ import { resolve } from 'node:path';
 
 import { nearest } from './contract/nearest.ts';
 import type { Allowed } from './contract/quota.ts';
+import { bytes, flag, integer, oneOf, text, type Variable } from './contract/variable.ts';
 
 const GiB = 2 ** 30;
-
-/** How one variable is read. `parse` throws what would be valid. */
-interface Variable<T> {
-  readonly description: string;
-  readonly fallback: T;
-  readonly parse: (text: string) => T;
-}
-
-const text = (fallback: string, description: string): Variable<string> => ({
-  description,
-  fallback,
-  parse: (value) => value,
-});
-
-const integer = (
-  fallback: number,
-  [least, most]: readonly [number, number],
-  description: string,
-): Variable<number> => ({
-  description,
-  fallback,
-  parse(value) {
-    const number = Number(value);
-    if (!/^\d+$/.test(value) || number < least || number > most)
-      throw new RangeError(`an integer from ${least} to ${most}`);
-    return number;
-  },
-});
-
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
-
-/** 4294967296, 4096m, 4g, 4GiB. */
-const bytes = (fallback: number, least: number, description: string): Variable<number> => ({
-  description,
-  fallback,
-  parse(value) {
-    const [, digits, unit = ''] = /^(\d+)\s*([kmg]?)(?:i?b)?$/i.exec(value) ?? [];
-    const number = Number(digits) * UNITS[unit.toLowerCase()]!;
-    if (!Number.isSafeInteger(number) || number < least)
-      throw new RangeError(
-        `a number of bytes, at least ${least}, or one with k, m or g, such as 4g`,
-      );
-    return number;
-  },
-});
-
-const flag = (description: string): Variable<boolean> => ({
-  description,
-  fallback: false,
-  parse(value) {
-    if (value !== '0' && value !== '1') throw new RangeError('0 or 1');
-    return value === '1';
-  },
-});
-
-const oneOf = <const V extends string>(
-  values: readonly V[],
-  fallback: V,
-  description: string,
-): Variable<V> => ({
-  description,
-  fallback,
-  parse(value) {
-    const found = values.find((v) => v === value);
-    if (found === undefined) throw new RangeError(`one of ${values.join(', ')}`);
-    return found;
-  },
-});
 
 export interface ApiKey {
   /** The tenant: whose models, data sets and jobs the key opens. */
@@ -208,6 +141,10 @@ export const VARIABLES = {
     'info',
     'Least level that is logged.',
   ),
+  LATHE_TRACES_URL: text(
+    '',
+    'Where traces are sent by OTLP over HTTP, such as http://collector:4318/v1/traces; without it, nowhere.',
+  ),
   LATHE_PROVIDER: oneOf(
     ['auto', 'cpu', 'cuda', 'tensorrt', 'webgpu'],
     'auto',
@@ -273,6 +210,8 @@ export interface Config {
   /** 0: for ever. */
   readonly retentionDays: number;
   readonly logLevel: Values['LATHE_LOG_LEVEL'];
+  /** Empty: nowhere. */
+  readonly tracesUrl: string;
   readonly provider: Values['LATHE_PROVIDER'];
   /** Of this worker. */
   readonly labels: Readonly<Record<string, string>>;
@@ -338,6 +277,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     minFreeBytes: values.LATHE_MIN_FREE_BYTES,
     retentionDays: values.LATHE_RETENTION_DAYS,
     logLevel: values.LATHE_LOG_LEVEL,
+    tracesUrl: values.LATHE_TRACES_URL,
     provider: values.LATHE_PROVIDER,
     labels: values.LATHE_LABELS,
     concurrency: values.LATHE_CONCURRENCY,

@@ -2,10 +2,11 @@
 
 import type { AddressInfo } from 'node:net';
 import closeWithGrace from 'close-with-grace';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 
 import { buildApp } from './app.ts';
 import { type Config, ConfigError, checkExposure, readConfig } from './config.ts';
+import { openLog } from './logging/log.ts';
 import { openServices } from './services.ts';
 import { ownVersion } from './version.ts';
 import { startDeliveries } from './webhook-process.ts';
@@ -67,11 +68,7 @@ export async function runServer(env: NodeJS.ProcessEnv = process.env): Promise<v
 }
 
 async function serve(config: Config): Promise<void> {
-  const log = pino({
-    level: config.logLevel,
-    base: { role: config.role === 'webhooks' ? 'webhooks' : 'api' },
-    redact: ['req.headers.authorization', 'req.headers["x-api-key"]'],
-  });
+  const log = openLog(config.role === 'webhooks' ? 'webhooks' : 'api', config.logLevel);
   for (const warning of config.warnings) log.warn(warning);
   const server =
     config.role === 'webhooks' ? await startDeliveries(config, log) : await listen(config, log);

@@ -13,6 +13,7 @@ import { JobService } from './queue/job-service.ts';
 import { Audit } from './records/audit.ts';
 import { Datasets } from './records/datasets.ts';
 import { JobEvents } from './records/events.ts';
+import { figuresText } from './records/figures.ts';
 import { Idempotency } from './records/idempotency.ts';
 import { TERMINAL } from './records/job-record.ts';
 import { Jobs } from './records/jobs.ts';
@@ -30,6 +31,7 @@ import { sealFor } from './secrets/seal.ts';
 import { openStore } from './storage/registry.ts';
 import { Uploads } from './storage/uploads.ts';
 import { SweepService } from './sweeps/sweep-service.ts';
+import { openTraces } from './traces/traces.ts';
 import { openImports, openResumable } from './transfers.ts';
 import { purgeEnded, upkeep } from './upkeep.ts';
 import { ownVersion } from './version.ts';
@@ -82,6 +84,7 @@ export async function openServices(
   const inspector = new Inspector({ scratch: join(dataDir, 'incoming') });
   const transfer = { ...needs, inspector, quotas, redis, subscriber, closing, onError };
   const resumable = openResumable(config, transfer);
+  const traces = await openTraces(config.tracesUrl, 'lathe-api');
   const seal = await sealFor(config);
   const resealing = async () => {
     const count = seal.rotating ? await reseal(redis, prefix, seal) : 0;
@@ -96,7 +99,7 @@ export async function openServices(
   const deliveries =
     config.role === 'api'
       ? undefined // another process delivers
-      : webhooks.deliver({ jobs, prefix, redis: steady, waiting, onError });
+      : webhooks.deliver({ jobs, prefix, redis: steady, waiting, traces, onError });
   const rounds = everySoOften(
     steady,
     prefix,
@@ -150,9 +153,11 @@ export async function openServices(
       quotas,
       tenants: [...new Set(config.apiKeys.map(({ name }) => name))],
       workers,
+      traces,
       idempotency: new Idempotency(redis, prefix),
       keys: new Keys(redis, prefix),
       audit: new Audit(redis, prefix),
+      figures: () => figuresText(redis, prefix),
       pingRedis: () => redis.ping(),
     },
     async close() {
@@ -164,6 +169,7 @@ export async function openServices(
         imports.close(),
       ]);
       await queue.close().catch(onError);
+      await traces.close().catch(onError);
       for (const connection of [redis, subscriber, steady, waiting]) connection.disconnect();
     },
   };

@@ -7,6 +7,7 @@ import { Jobs } from './records/jobs.ts';
 import { connectRedis } from './records/redis.ts';
 import { sealFor } from './secrets/seal.ts';
 import { told } from './services.ts';
+import { openTraces } from './traces/traces.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
 
 /** While Redis is away it waits and says so. @returns how to stop: messages under way end, the others wait */
@@ -19,13 +20,15 @@ export async function startDeliveries(
   const redis = connectRedis(redisUrl, 'steady', onError);
   const waiting = connectRedis(redisUrl, 'steady', onError);
   const jobs = new Jobs(redis, prefix);
+  const traces = await openTraces(config.tracesUrl, 'lathe-webhooks');
   const seal = await sealFor(config);
   const webhooks = new Webhooks({ jobs, redis, seal, allowPrivate: allowPrivateTargets });
-  const deliveries = webhooks.deliver({ jobs, prefix, redis, waiting, onError });
+  const deliveries = webhooks.deliver({ jobs, prefix, redis, waiting, traces, onError });
   log.info('delivering');
   return {
     async close() {
       await deliveries.close();
+      await traces.close().catch(onError);
       for (const connection of [redis, waiting]) connection.disconnect();
     },
   };

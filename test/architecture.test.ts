@@ -25,8 +25,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/queue': ['src/contract', 'src/records', 'src/storage'],
   'src/egress': ['src/contract'],
   'src/secrets': ['src/contract', 'src/records'],
-  'src/webhooks': [...['src/contract', 'src/records', 'src/queue', 'src/egress', 'src/secrets']],
+  'src/webhooks': [
+    ...['src/contract', 'src/records', 'src/queue', 'src/egress', 'src/secrets'],
+    'src/traces',
+  ],
   'src/inspection': ['src/contract'],
+  'src/logging': [],
+  'src/traces': [],
   'src/sweeps': ['src/contract', 'src/records', 'src/queue'],
   'src/intake': ['src/contract', 'src/records', 'src/storage', 'src/inspection'],
   'src/resumable': [
@@ -37,11 +42,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['src/contract', 'src/records', 'src/storage', 'src/inspection', 'src/intake'],
     ...['src/queue', 'src/egress', 'src/secrets'],
   ],
-  'src/plugins': ['src/contract', 'src/records'],
+  'src/plugins': ['src/contract', 'src/records', 'src/traces'],
   'src/routes': [
     ...['src/contract', 'src/config.ts', 'src/records', 'src/storage', 'src/queue'],
     ...['src/webhooks', 'src/inspection', 'src/intake', 'src/resumable', 'src/imports'],
-    ...['src/plugins', 'src/sweeps'],
+    ...['src/plugins', 'src/sweeps', 'src/traces'],
   ],
   src: [],
 
@@ -75,7 +80,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['workers/autodiff', 'workers/onnx', 'src/contract'],
   ],
   'workers/report': ['src/contract'],
-  workers: ['src/contract', 'src/records', 'src/queue', 'src/storage', 'src/config.ts'],
+  workers: [
+    ...['src/contract', 'src/records', 'src/queue', 'src/storage', 'src/config.ts'],
+    ...['src/logging', 'src/traces'],
+  ],
 
   sdk: ['src/contract'],
   cli: [
@@ -90,6 +98,7 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   bullmq: ['src/queue', 'src/webhooks', 'workers'],
   ioredis: ['src/records', 'src/queue', 'src/webhooks'],
   '@aws-sdk/client-s3': ['src/storage'],
+  '@opentelemetry/api': ['src/traces'],
   '@aws-sdk/s3-request-presigner': ['src/storage'],
   '@tus/server': ['src/resumable'],
   '@bufbuild/protobuf': ['workers/onnx'],

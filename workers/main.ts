@@ -4,9 +4,10 @@ import { mkdir } from 'node:fs/promises';
 
 import { Worker } from 'bullmq';
 import closeWithGrace from 'close-with-grace';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 
 import type { Abilities } from '../src/contract/requires.ts';
+import { openLog } from '../src/logging/log.ts';
 import { queuePrefix } from '../src/queue/bullmq.ts';
 import { FairQueue } from '../src/queue/fair-queue.ts';
 import { poolOf } from '../src/queue/pools.ts';
@@ -15,6 +16,7 @@ import { Jobs } from '../src/records/jobs.ts';
 import { Models } from '../src/records/models.ts';
 import { connectRedis, type Redis } from '../src/records/redis.ts';
 import { openStore } from '../src/storage/registry.ts';
+import { openTraces, type Traces } from '../src/traces/traces.ts';
 import { Attendance } from './attendance.ts';
 import { LATHE } from './jobs/versions.ts';
 import { chooseProvider } from './runtime/providers.ts';
@@ -44,12 +46,13 @@ export async function startWorker(asked: WorkerConfig, log: Logger): Promise<Run
   const config = { ...asked, provider: await chooseProvider(asked.provider) };
   await removeOrphans(config.workDir);
   await mkdir(config.workDir, { recursive: true });
+  const traces = await openTraces(config.tracesUrl, 'lathe-worker');
   const onError = repeatedErrors(log);
   const redis = connectRedis(config.redisUrl, 'steady', onError);
   const subscriber = connectRedis(config.redisUrl, 'subscriber', onError);
   const queue = new FairQueue(redis, config.redisPrefix, onError);
   const jobs = new Jobs(redis, config.redisPrefix);
-  const supervisor = supervisorOf(config, redis, jobs, queue, log);
+  const supervisor = supervisorOf(config, redis, jobs, queue, traces, log);
   subscriber.on('message', (channel, id: string) => {
     if (channel === jobs.keys.cancel) supervisor.cancel(id);
   });
@@ -79,6 +82,7 @@ export async function startWorker(asked: WorkerConfig, log: Logger): Promise<Run
       await closing;
       await attendance.leave();
       await queue.close();
+      await traces.close().catch(onError);
       redis.disconnect();
       subscriber.disconnect();
     },
@@ -98,6 +102,7 @@ function supervisorOf(
   redis: Redis,
   jobs: Jobs,
   queue: FairQueue,
+  traces: Traces,
   log: Logger,
 ): Supervisor {
   const confinement = confinementHere();
@@ -112,6 +117,7 @@ function supervisorOf(
     },
     config,
     confinement,
+    traces,
     queue,
     log: (facts, message) => log.info(facts, message),
   });
@@ -176,7 +182,7 @@ function repeatedErrors(log: Logger): (error: Error) => void {
 /** `lathe worker`: until SIGTERM or SIGINT. */
 export async function runWorker(env: NodeJS.ProcessEnv = process.env): Promise<void> {
   const config = workerConfig(env);
-  const log = pino({ level: config.logLevel, base: { role: 'worker' } });
+  const log = openLog('worker', config.logLevel);
   for (const warning of config.warnings) log.warn(warning);
   const worker = await startWorker(config, log);
   // Within the ten seconds that containers are given, even where Redis is away and nothing can be handed back.

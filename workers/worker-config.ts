@@ -35,6 +35,8 @@ export interface WorkerConfig {
   readonly lockSeconds: number;
   /** Between SIGTERM and SIGKILL of a job. */
   readonly graceSeconds: number;
+  /** Where spans are sent; empty: nowhere. */
+  readonly tracesUrl: string;
   readonly logLevel: string;
   readonly warnings: readonly string[];
 }
@@ -58,7 +60,7 @@ export function workerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
 
 function pick(config: Config) {
   const { redisUrl, redisPrefix, dataDir, storage, s3, provider, labels } = config;
-  const { lockSeconds, graceSeconds, logLevel, warnings } = config;
+  const { lockSeconds, graceSeconds, tracesUrl, logLevel, warnings } = config;
   return {
     redisUrl,
     redisPrefix,
@@ -69,6 +71,7 @@ function pick(config: Config) {
     labels,
     lockSeconds,
     graceSeconds,
+    tracesUrl,
     logLevel,
     warnings,
   };

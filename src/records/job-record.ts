@@ -85,6 +85,8 @@ export interface JobRecord {
   readonly sweep: string | null;
   /** It waits until that job has finished its first so many stages, which are its own too, and goes on from there. */
   readonly after: { readonly job: string; readonly stages: number } | null;
+  /** W3C trace context of the request that made it. */
+  readonly trace: string | null;
   /** Native crashes so far: the second one is final. */
   readonly crashes: number;
   readonly artifacts: readonly ArtifactRecord[];
@@ -101,7 +103,15 @@ export type NewJob = Pick<JobRecord, 'id' | 'tenant' | 'spec'> &
   Partial<
     Pick<
       JobRecord,
-      'name' | 'task' | 'preprocess' | 'webhook' | 'createdAt' | 'resultKey' | 'sweep' | 'after'
+      | 'name'
+      | 'task'
+      | 'preprocess'
+      | 'webhook'
+      | 'createdAt'
+      | 'resultKey'
+      | 'sweep'
+      | 'after'
+      | 'trace'
     >
   >;
 
@@ -132,6 +142,7 @@ export function newJobRecord(job: NewJob): JobRecord {
     cachedFrom: null,
     sweep: job.sweep ?? null,
     after: job.after ?? null,
+    trace: job.trace ?? null,
     crashes: 0,
     artifacts: [],
     webhook: job.webhook ?? null,

@@ -4,9 +4,9 @@
  * Change a record, only if nobody else has in the meantime and the attempt is still the writer's own.
  *
  * KEYS: record, events, tenant's set of the old status, of the new one, all tenants' set of the old, of the new, outbox,
- * tenant's webhook endpoints.
- * ARGV: id, version read, attempt required ('' = any), new attempt, new record, channel, number of events, events…,
- * and for each webhook message '1' (the job's own webhook wants it) or '' (endpoints may, if there are any) and the
+ * tenant's webhook endpoints, figures.
+ * ARGV: id, version read, attempt required ('' = any), new attempt, new record, channel, number of events, what is added to
+ * figures (JSON: [[series, amount]…]), events…, and for each webhook message '1' (the job's own webhook wants it) or '' (endpoints may, if there are any) and the
  * message.
  * Answers 'ok', 'missing', 'fenced' (another attempt has taken over) or 'changed' (read again).
  */
@@ -23,11 +23,14 @@ if KEYS[3] ~= KEYS[4] then
   redis.call('ZADD', KEYS[6], 0, ARGV[1])
 end
 local events = tonumber(ARGV[7])
-for i = 8, 7 + events do
+for i = 9, 8 + events do
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', 2000, '*', 'event', ARGV[i])
 end
+for _, step in ipairs(cjson.decode(ARGV[8])) do
+  redis.call('HINCRBYFLOAT', KEYS[9], step[1], tostring(step[2]))
+end
 local heard = redis.call('EXISTS', KEYS[8]) == 1
-for i = 8 + events, #ARGV, 2 do
+for i = 9 + events, #ARGV, 2 do
   if heard or ARGV[i] == '1' then redis.call('XADD', KEYS[7], '*', 'message', ARGV[i + 1]) end
 end
 redis.call('PUBLISH', ARGV[6], ARGV[1])

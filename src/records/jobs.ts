@@ -3,6 +3,7 @@
 import type { Redis } from 'ioredis';
 
 import { teacherModels } from '../contract/teachers.ts';
+import { figuresKey, stepsOf } from './figures.ts';
 import { DEFAULT_PREFIX, type JobKeys, jobKeys } from './job-keys.ts';
 import { type JobFilter, type JobPage, listJobs } from './job-list.ts';
 import { type JobRecord, type NewJob, newJobRecord, TERMINAL } from './job-record.ts';
@@ -104,6 +105,12 @@ export class Jobs {
     return this.#redis.zcard(tenant === undefined ? inStatus(status) : ofTenant(tenant, status));
   }
 
+  /** For how long the job that waits longest has waited, in seconds; 0: none does. Ids begin with their time. */
+  async oldestWait(now = Date.now()): Promise<number> {
+    const [id] = await this.idsIn('queued', 1);
+    return id === undefined ? 0 : Math.max(0, (now - Number.parseInt(id.slice(4, 16), 16)) / 1000);
+  }
+
   /**
    * Change a record in one step: read, compute, write if unchanged; again where somebody else was faster.
    *
@@ -175,7 +182,7 @@ export class Jobs {
     const told = [...events, ...stateEvent(job, next)].map((e) => stamped(e, job.id));
     return this.#redis.eval(
       CHANGE,
-      8,
+      9,
       keys.job(job.id),
       keys.events(job.id),
       keys.ofTenant(job.tenant, job.status),
@@ -184,6 +191,7 @@ export class Jobs {
       keys.inStatus(next.status),
       keys.outbox,
       keys.endpoints(job.tenant),
+      figuresKey(this.#prefix),
       job.id,
       job.version,
       attempt ?? '',
@@ -191,6 +199,7 @@ export class Jobs {
       JSON.stringify(next),
       keys.changed,
       told.length,
+      JSON.stringify(stepsOf(job, next, events)),
       ...told,
       ...webhookMessages(job, next, events).flatMap((m) => [m.own ? '1' : '', JSON.stringify(m)]),
     );

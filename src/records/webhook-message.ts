@@ -16,6 +16,8 @@ export interface WebhookMessage {
   readonly at: string;
   /** The body as it is sent, `{type, timestamp, data}`. */
   readonly body: string;
+  /** W3C trace context: of the request that made the job. */
+  readonly trace?: string | null;
   /** Whether the job's own webhook wants it. */
   readonly own: boolean;
   /** A test or a redelivery: for this endpoint only, in this round of tries. */
@@ -41,6 +43,7 @@ export function webhookMessages(
     type,
     at,
     body: bodyOf(type, at, after),
+    trace: after.trace,
     own: wanted.includes(type),
   }));
 }

@@ -18,6 +18,7 @@ import type { Resumable } from '../resumable/resumable.ts';
 import type { ArtifactStore } from '../storage/artifact-store.ts';
 import type { Uploads } from '../storage/uploads.ts';
 import type { SweepService } from '../sweeps/sweep-service.ts';
+import type { Traces } from '../traces/traces.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 
 export interface Limits {
@@ -49,9 +50,12 @@ export interface Collaborators {
   /** Of LATHE_API_KEYS. */
   readonly tenants: readonly string[];
   readonly workers: Workers;
+  readonly traces: Traces;
   readonly idempotency: Idempotency;
   readonly keys: Keys;
   readonly audit: Audit;
+  /** What all processes have counted together, as Prometheus reads it. */
+  readonly figures: () => Promise<string>;
   /** Throws where Redis does not answer. */
   readonly pingRedis: () => Promise<unknown>;
   /** A job is to be forgotten as soon as it has ended, with its files. */

@@ -73,6 +73,7 @@ export async function makeSweep(
   id: string,
   raw: SweepSpec,
   planned: readonly PlannedPoint[],
+  trace: string | null,
 ): Promise<SweepRecord> {
   const known = await deps.sweeps.get(tenant, id);
   if (!known) await deps.quotas.checkJobs(tenant, planned.length);
@@ -89,6 +90,6 @@ export async function makeSweep(
   const specs: readonly JobSpec[] = planned.map(({ submission }) => submission.spec);
   const after = leaders(specs, ids);
   for (const [i, { submission }] of planned.entries())
-    await queue(deps, tenant, submission, ids[i], { sweep: id, after: after[i] ?? null });
+    await queue(deps, tenant, submission, ids[i], { sweep: id, after: after[i] ?? null, trace });
   return sweep;
 }

@@ -130,14 +130,14 @@ const notADigest = (pointer: string, found: string) =>
  * is kept beside it, sealed.
  *
  * @param id the same id again is the same job
- * @param ofSweep the sweep that it belongs to, and the job in it that it waits for
+ * @param more its trace; the sweep that it belongs to, and the job in it that it waits for
  */
 export async function queue(
   deps: Collaborators,
   tenant: string,
   { spec, model, dataset }: Submission,
   id = newJobId(),
-  ofSweep: Pick<NewJob, 'sweep' | 'after'> = {},
+  more: Pick<NewJob, 'sweep' | 'after' | 'trace'> = {},
 ): Promise<JobRecord> {
   const { service, webhooks } = deps;
   await holdFiles(deps, [model, ...(dataset ? [dataset] : [])]);
@@ -147,7 +147,7 @@ export async function queue(
     id,
     tenant,
     spec,
-    ...ofSweep,
+    ...more,
     resultKey,
     name: model.name,
     task: spec.task ?? model.info.task,

@@ -131,7 +131,8 @@ async function accept(
 ): Promise<FastifyReply> {
   const { wait: fromQuery } = request.query as { wait?: number };
   const seconds = waitAsked(request, reply, fromQuery);
-  const job = await queue(deps, request.tenant, submission, id);
+  const trace = request.traceparent ?? null;
+  const job = await queue(deps, request.tenant, submission, id, { trace });
   reply.header('location', `/v1/jobs/${job.id}`);
   delete request.raw.headers['if-none-match']; // a new job has no earlier version
   const { view } = (await showJob(deps, job, seconds, request, reply))!;

@@ -215,15 +215,16 @@ async function made(
   planned: readonly PlannedPoint[],
 ): Promise<SweepRecord> {
   const { tenant } = request;
+  const trace = request.traceparent ?? null;
   const key = idempotencyKey(request);
-  if (key === undefined) return makeSweep(deps, tenant, newSweepId(), raw, planned);
+  if (key === undefined) return makeSweep(deps, tenant, newSweepId(), raw, planned, trace);
   const idOf = (job: string) => job.replace(/^job_/, 'swp_');
   const never = async () => false; // making it again completes it
   const payload = digestOfJson(raw);
   const turn = await deps.idempotency.begin(tenant, 'POST /v1/sweeps', key, payload, never);
   if ('replay' in turn) return findSweep(deps, tenant, String(turn.replay.body));
   const id = idOf('begun' in turn ? turn.begun : turn.made);
-  const sweep = await makeSweep(deps, tenant, id, raw, planned);
+  const sweep = await makeSweep(deps, tenant, id, raw, planned, trace);
   if ('finish' in turn) await turn.finish({ status: 202, body: id });
   return sweep;
 }

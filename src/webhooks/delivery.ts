@@ -6,8 +6,10 @@ import type { Closable, OnError, RetriedQueue, Tried } from '../queue/bullmq.ts'
 import { retried } from '../queue/bullmq.ts';
 import { Deliveries, newDelivery, withTry } from '../records/deliveries.ts';
 import { type EndpointRecord, Endpoints } from '../records/endpoints.ts';
+import { count, counted } from '../records/figures.ts';
 import type { Jobs } from '../records/jobs.ts';
 import type { WebhookMessage } from '../records/webhook-message.ts';
+import { NO_TRACES, type Traces } from '../traces/traces.ts';
 import { Outbox } from './outbox.ts';
 import { PATIENCE_MS, RETRY_AFTER, retryDelay } from './schedule.ts';
 import type { SigningSecrets } from './secrets.ts';
@@ -25,6 +27,7 @@ export interface DeliveryOptions {
   readonly delay?: (failures: number) => number;
   /** Milliseconds without a success after which an endpoint is disabled; default: five days. */
   readonly patience?: number;
+  readonly traces?: Traces;
   readonly onError: OnError;
 }
 
@@ -91,23 +94,33 @@ export class Delivery implements Closable {
     );
   }
 
-  #try({ message, endpoint }: Addressed, failures: number): Promise<Tried> {
-    return endpoint === null
-      ? this.#tryJob(message, failures)
-      : this.#tryEndpoint(message, endpoint, failures);
+  async #try({ message, endpoint }: Addressed, failures: number): Promise<Tried> {
+    const { redis, prefix, traces = NO_TRACES } = this.#options;
+    const attributes = { 'lathe.event': message.type, 'lathe.message': message.id };
+    const kind = 'client' as const;
+    const span = traces.span('webhook', message.trace ?? undefined, { kind, attributes });
+    const traced = { ...message, trace: span.traceparent ?? null };
+    const tried = await (endpoint === null
+      ? this.#tryJob(traced, failures)
+      : this.#tryEndpoint(traced, endpoint, failures));
+    const outcome = outcomeOf(tried);
+    span.end({ 'lathe.outcome': outcome }, tried === 'done' ? undefined : outcome);
+    const step = counted('lathe_webhook_tries_total', { outcome });
+    await count(redis, prefix, step).catch(() => undefined); // it was sent all the same
+    return tried;
   }
 
   /** Address and secret are looked up now: neither lies in the queue. */
-  async #tryJob({ id, job: jobId, body }: WebhookMessage, failures: number): Promise<Tried> {
+  async #tryJob({ id, job: jobId, body, trace }: WebhookMessage, failures: number): Promise<Tried> {
     const job = jobId === null ? undefined : await this.#options.jobs.find(jobId);
     if (!job?.webhook) return { never: 'the job is gone' };
     const { url } = job.webhook;
     const secrets = await this.#secrets.ofJob(job);
-    return this.#judged(await this.#sender.send({ id, url, secrets, body }), failures);
+    return this.#judged(await this.#sender.send({ id, url, secrets, body, trace }), failures);
   }
 
   async #tryEndpoint(message: WebhookMessage, id: string, failures: number): Promise<Tried> {
-    const { tenant, body } = message;
+    const { tenant, body, trace } = message;
     const endpoint = await this.#endpoints.get(tenant, id);
     if (!endpoint) return { never: 'the webhook is gone' };
     if (endpoint.disabledReason !== null) {
@@ -116,7 +129,13 @@ export class Delivery implements Closable {
     }
     const secrets = this.#secrets.ofEndpoint(endpoint);
     const at = new Date();
-    const result = await this.#sender.send({ id: message.id, url: endpoint.url, secrets, body });
+    const result = await this.#sender.send({
+      id: message.id,
+      url: endpoint.url,
+      secrets,
+      body,
+      trace,
+    });
     const tried = this.#judged(result, failures);
     await this.#keepTry(message, id, result, tried, at);
     await this.#keepHealth(tenant, endpoint, result, at);
@@ -171,3 +190,6 @@ export class Delivery implements Closable {
     });
   }
 }
+
+const outcomeOf = (tried: Tried): 'delivered' | 'again' | 'failed' =>
+  tried === 'done' ? 'delivered' : 'again' in tried ? 'again' : 'failed';

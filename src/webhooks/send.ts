@@ -11,6 +11,8 @@ export interface Outgoing {
   /** All of them sign: during a rotation there are two. */
   readonly secrets: readonly string[];
   readonly body: string;
+  /** W3C trace context. */
+  readonly trace?: string | null | undefined;
 }
 
 export interface SendResult {
@@ -44,7 +46,7 @@ export class Sender {
   }
 
   /** 2xx is success; everything else, redirects too, is failure. Never throws. */
-  async send({ id, url, secrets, body }: Outgoing): Promise<SendResult> {
+  async send({ id, url, secrets, body, trace }: Outgoing): Promise<SendResult> {
     try {
       const target = checkUrl(url, this.#allowPrivate);
       const at = new Date();
@@ -55,6 +57,7 @@ export class Sender {
         headers: {
           'content-type': 'application/json',
           'user-agent': 'lathe-webhooks',
+          ...(trace && { traceparent: trace }),
           'webhook-id': id,
           'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
           'webhook-signature': secrets

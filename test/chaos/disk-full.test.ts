@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { JobRecord } from '../../src/records/job-record.ts';
 import { DiskStore } from '../../src/storage/disk.ts';
+import { NO_TRACES } from '../../src/traces/traces.ts';
 import { failureOf } from '../../workers/jobs/failure.ts';
 import { confinementHere } from '../../workers/supervision/confinement.ts';
 import { Supervisor } from '../../workers/supervisor.ts';
@@ -39,7 +40,7 @@ async function work({ id, queueId }: JobRecord, store: DiskStore): Promise<JobRe
   const confinement = confinementHere();
   const log = () => {};
   const given = { jobs, store, catalogs, config: { ...config, provider: 'cpu' }, confinement };
-  await new Supervisor({ ...given, queue, log }).process(queueId, id);
+  await new Supervisor({ ...given, traces: NO_TRACES, queue, log }).process(queueId, id);
   return (await jobs.find(id))!;
 }
 

@@ -8,9 +8,11 @@ import type { Report } from '../../src/contract/report.ts';
 import type { ArtifactRecord, JobRecord } from '../../src/records/job-record.ts';
 import { Fenced, type Jobs } from '../../src/records/jobs.ts';
 import type { ArtifactStore } from '../../src/storage/artifact-store.ts';
+import type { Traces } from '../../src/traces/traces.ts';
 import { failureOf } from '../jobs/failure.ts';
 import { jobFiles } from '../jobs/job-files.ts';
 import type { WorkerConfig } from '../worker-config.ts';
+import { AttemptTrace } from './attempt-trace.ts';
 import { type ChildEnd, runChild } from './child.ts';
 import { cancelled, failed } from './claim.ts';
 import type { Confinement } from './confinement.ts';
@@ -23,6 +25,7 @@ export interface Surroundings {
   readonly catalogs: Catalogs;
   readonly config: WorkerConfig;
   readonly confinement: Confinement;
+  readonly traces: Traces;
 }
 
 /** Why a running attempt is stopped. */
@@ -47,6 +50,7 @@ export async function runAttempt(
     onCancel: () => stop.abort('cancel' satisfies StopReason),
     onError: () => stop.abort('lost' satisfies StopReason),
   });
+  const trace = new AttemptTrace(surroundings.traces, job);
   try {
     const { threads, provider } = config;
     const leader = job.after ? await jobs.find(job.after.job) : undefined;
@@ -55,12 +59,17 @@ export async function runAttempt(
       folder,
       config,
       confinement: surroundings.confinement,
-      onEvent: (event) => keeper.hear(event),
+      onEvent(event) {
+        trace.hear(event);
+        keeper.hear(event);
+      },
       stop: stop.signal,
     });
+    trace.end(end.how, end.how === 'failed' || end.how === 'crashed');
     await keeper.caughtUp();
     return await settle(end, keeper, folder, store, stop);
   } catch (error) {
+    trace.end((error as Error).message, true);
     return await giveUp(error, keeper);
   } finally {
     await rm(folder, { recursive: true, force: true });
