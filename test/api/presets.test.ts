@@ -66,7 +66,7 @@ describe('teachers', () => {
   ])('%s is refused', async (_, named, status, code, pointer) => {
     const answer = await submit(distill(named));
 
-    expect([answer.status, answer.body.code, answer.body.errors?.[0].pointer]).toEqual([
+    expect([answer.status, answer.body.code, answer.body.errors?.[0]?.pointer]).toEqual([
       status,
       code,
       pointer,

@@ -6,6 +6,7 @@ import * as format from './format.ts';
 import { html, type Markup } from './markup.ts';
 import { METHOD_TOLD } from './method.ts';
 import { clip } from './svg.ts';
+import { TEACHING_TOLD } from './teaching.ts';
 import { TRAINING_TOLD } from './training.ts';
 
 type Details = StageReport['details'];
@@ -79,6 +80,7 @@ const TOLD: ReadonlySet<string> = new Set([
   'mixed',
   'runs',
   ...TRAINING_TOLD,
+  ...TEACHING_TOLD,
   ...METHOD_TOLD,
 ]);
 const LONGEST = 6000;

@@ -9,6 +9,7 @@ import { paretoCurve, runtimeOps } from './precision.ts';
 import { sensitivity } from './sensitivity.ts';
 import { integerShare, keptFloat, losses, otherDetails } from './stage-details.ts';
 import { type Bar, bars } from './svg.ts';
+import { teaching } from './teaching.ts';
 import { training, trainingOfRounds } from './training.ts';
 
 const BEFORE = 'var(--before)';
@@ -67,5 +68,5 @@ function section(report: Report, stage: StageReport, index: number): Markup {
 <div class="charts">${bars('File size', pair(before.bytes, stage.after.bytes, format.bytes))}${was !== undefined && now !== undefined ? bars(`${format.metricName(metric)} on val`, pair(was, now, format.score)) : ''}${faster === null ? '' : bars('Speed, input = 1', pair(fasterBefore, faster, format.factor))}</div>
 ${stage.warnings.map((w) => html`<p class="warn">${w}</p>`)}
 <p class="soft">Took ${format.seconds(stage.seconds)}; at most ${format.bytes(stage.peakRssBytes)} of memory.</p>
-${training(stage.details)}${trainingOfRounds(stage.details)}${methodSteps(stage.details)}${integerShare(stage.details)}${paretoCurve(stage.details)}${losses(stage.details)}${keptFloat(stage.details)}${runtimeOps(stage.details)}${sensitivity(stage.details)}<details><summary>Options</summary><pre>${JSON.stringify(stage.options, null, 2)}</pre></details>${otherDetails(stage.details)}`;
+${training(stage.details)}${teaching(stage.details)}${trainingOfRounds(stage.details)}${methodSteps(stage.details)}${integerShare(stage.details)}${paretoCurve(stage.details)}${losses(stage.details)}${keptFloat(stage.details)}${runtimeOps(stage.details)}${sensitivity(stage.details)}<details><summary>Options</summary><pre>${JSON.stringify(stage.options, null, 2)}</pre></details>${otherDetails(stage.details)}`;
 }
