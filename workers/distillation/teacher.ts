@@ -1,7 +1,7 @@
 /** @file A teacher: a model that may differ from its student in architecture, input size, preprocessing and class order. */
 
 import { ServiceError } from '../../src/contract/errors.ts';
-import { dtypeKnown, type Model } from '../onnx/graph.ts';
+import { dtypeKnown, type Model, shapeKnown } from '../onnx/graph.ts';
 import { range } from '../onnx/static-shapes.ts';
 import { bindTask } from '../tasks/registry.ts';
 import type { TaskBinding } from '../tasks/task.ts';
@@ -22,10 +22,14 @@ export interface Teacher {
  */
 export function teacherOf(name: string, model: Model, student: TaskBinding, own: boolean): Teacher {
   const unfit = (why: string) => new ServiceError('TEACHER_DOES_NOT_FIT', { teacher: name, why });
-  const binding = bound(model, student, own, unfit);
-  const { input } = binding;
-  if (input === undefined) throw unfit('it takes no image');
-  const value = model.graph.inputs.find((v) => v.name === input.name);
+  const found = bound(model, student, own, unfit);
+  if (found.input === undefined) throw unfit('it takes no image');
+  const value = model.graph.inputs.find((v) => v.name === found.input?.name);
+  const isOpen = shapeKnown(value)
+    ?.slice(1)
+    .some((d) => typeof d !== 'number');
+  const binding = isOpen ? atSizeOf(student, found) : found;
+  const input = binding.input!;
   if (dtypeKnown(value) !== 'float32')
     throw unfit(`its input '${input.name}' is ${dtypeKnown(value)}; a teacher takes float32`);
   if (input.channels !== student.input?.channels)
@@ -39,6 +43,13 @@ export function teacherOf(name: string, model: Model, student: TaskBinding, own:
     );
   return { name, model, binding, classes: classMap(binding, student, unfit) };
 }
+
+/** A teacher whose file leaves the size open sees what its student sees. */
+const atSizeOf = ({ inputSize }: TaskBinding, own: TaskBinding): TaskBinding => ({
+  ...own,
+  inputSize,
+  input: { ...own.input!, size: inputSize },
+});
 
 type Unfit = (why: string) => ServiceError;
 

@@ -50,6 +50,15 @@ test.each([
   );
 });
 
+test('a teacher whose file leaves the size open takes its student’s', () => {
+  const model = yolov8();
+  model.graph.inputs[0]!.type = { kind: 'tensor', dtype: 'float32', shape: [1, 3, 'h', 'w'] };
+  expect(teacherOf('open', model, student(), false).binding).toMatchObject({
+    inputSize: [64, 64],
+    input: { size: [64, 64] },
+  });
+});
+
 test('the metric of a teacher counts its classes in the student’s order', async () => {
   const images = await squares(await mkdtemp(join(tmpdir(), 'lathe-teacher-')), 3);
   const binding = student();
