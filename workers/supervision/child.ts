@@ -166,6 +166,13 @@ function died(
       ? 'it was killed from outside, most likely by the system for want of memory'
       : signal !== null
         ? `signal ${signal}`
-        : `exit code ${code}${stderr.trim() && `, ${stderr.trim().split('\n').at(-1)}`}`;
+        : `exit code ${code}${lastWords(stderr)}`;
   return failed(new ServiceError('JOB_PROCESS_DIED', { how }));
+}
+
+/** The error that Node has written last, above its stack and its version; else the last line. */
+function lastWords(stderr: string): string {
+  const lines = stderr.trim().split('\n');
+  const line = lines.findLast((text) => /^(\w*Error|\w*Exception)\b/.test(text)) ?? lines.at(-1);
+  return line ? `, ${line}` : '';
 }
