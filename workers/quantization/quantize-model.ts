@@ -5,7 +5,7 @@ import type { Model } from '../onnx/graph.ts';
 import { chooseModel } from './choose-variant.ts';
 import { detailsOf, type Equalization, type QuantizeDetails } from './details.ts';
 import { equalize } from './equalize/equalize.ts';
-import { type Filled, fill, HELD_OUT } from './fill.ts';
+import { fill, HELD_OUT } from './fill.ts';
 import type { QuantizeOptions } from './settings.ts';
 import { type Survey, survey } from './survey.ts';
 import { type Written, writeSurvey } from './write-survey.ts';
@@ -15,43 +15,44 @@ export async function quantizeModel(
   model: Model,
   options: QuantizeOptions,
 ): Promise<QuantizeDetails> {
-  const float = cloneModel(model);
-  const evened = await equalize(float, options);
-  const plain = await quantizeAsItIs(model, within(options, 0, evened ? 0.5 : 1));
-  if (evened === undefined) return told(model, plain, null, options);
+  const evened = await equalize(model, options);
+  if (evened === undefined) return finish(model, await integersIn(model, options), options);
   const { tensors, model: other } = evened;
-  const equalized = await quantizeAsItIs(other, within(options, 0.5, 1));
+  const plain = await integersIn(model, within(options, 0, 0.5));
+  const equalized = await integersIn(other, within(options, 0.5, 1));
   const models = { plain: model, equalized: other };
-  const choice = await chooseModel(float, models, options.feeds(-HELD_OUT), options);
+  const choice = await chooseModel(plain.float, models, options.feeds(-HELD_OUT), options);
   const equalization: Equalization = { tensors, ...choice };
-  if (choice.kept === 'plain') return told(model, plain, equalization, options);
+  if (choice.kept === 'plain') return finish(model, plain, options, equalization);
   model.graph = other.graph;
-  return told(model, equalized, equalization, options);
+  return finish(model, equalized, options, equalization);
 }
 
-/** What became of a model, with everything that the report tells of it. */
-interface Quantized {
+/** A model with integers written into it, and what it was made from. */
+interface Draft {
+  readonly float: Model;
   readonly found: Survey;
   readonly written: Written;
-  readonly filled: Filled;
 }
 
-const told = (
-  model: Model,
-  { found, written, filled }: Quantized,
-  equalization: Equalization | null,
-  options: QuantizeOptions,
-) => detailsOf(model, found, written, filled, options, equalization);
-
-async function quantizeAsItIs(model: Model, options: QuantizeOptions): Promise<Quantized> {
+async function integersIn(model: Model, options: QuantizeOptions): Promise<Draft> {
   const found = await survey(model, options);
   const float = cloneModel(model);
-  const written = writeSurvey(model, found, options);
-  return { found, written, filled: await fill(float, model, written.inserted, options) };
+  return { float, found, written: writeSurvey(model, found, options) };
+}
+
+async function finish(
+  model: Model,
+  { float, found, written }: Draft,
+  options: QuantizeOptions,
+  equalization: Equalization | null = null,
+): Promise<QuantizeDetails> {
+  const filled = await fill(float, model, written.inserted, options);
+  return detailsOf(model, found, written, filled, options, equalization);
 }
 
 /** Options whose progress is a part of the stage's. */
 const within = (options: QuantizeOptions, from: number, to: number): QuantizeOptions => ({
   ...options,
-  progress: (done, doing) => options.progress(from + (to - from) * done, doing),
+  progress: (done, doing) => options.progress(0.9 * (from + (to - from) * done), doing),
 });
