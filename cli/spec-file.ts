@@ -38,7 +38,7 @@ export async function readSpec(file: string): Promise<Record<string, unknown>> {
  * A spec whose model and data set are files: from the options, else from the spec, where paths are relative to the spec's
  * own folder.
  *
- * @throws SPEC_INVALID · NOT_YET_SUPPORTED · UsageError a file is not named or not there
+ * @throws SPEC_INVALID · UsageError a file is not named or not there
  */
 export async function localJob(
   file: string,

@@ -3,7 +3,6 @@
 import { ServiceError } from './errors.ts';
 import { JobRequest, JobSpec, MOST_STAGES, type StageSpec } from './job.ts';
 import { nearest } from './nearest.ts';
-import { FIELDS_TO_COME, OPTIONS_TO_COME, STAGES_TO_COME } from './not-yet.ts';
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts';
 import type { FieldError } from './problem.ts';
 import { schemaErrors, validator, withDefaults } from './schema-errors.ts';
@@ -17,11 +16,9 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  * Validate a spec against the published schemas and fill in the defaults of job and stages.
  *
  * @param document which stages there are: openapi/stages.json
- * @throws NOT_YET_SUPPORTED a field, stage or value that is specified and not built
- * @throws SPEC_INVALID every other fault, each with a JSON Pointer and what would be valid
+ * @throws SPEC_INVALID every fault, each with a JSON Pointer and what would be valid
  */
 export function planJob(spec: unknown, document: StageDocument): JobSpec {
-  refuseFieldsToCome(spec);
   const errors = [...schemaErrors(JobRequest, spec), ...neitherOrBoth(spec)];
   const given = stagesOf(spec);
   // More than may be are one fault already.
@@ -62,20 +59,6 @@ const laterTeachers = (stages: readonly StageSpec[]): FieldError[] =>
       detail: `is ${teacher}; valid are "input"${index === 0 ? '' : `, 0 to ${index - 1} (earlier stages)`} or a model`,
     }));
 
-function refuseFieldsToCome(spec: unknown): void {
-  for (const field of FIELDS_TO_COME) {
-    if (isObject(spec) && Object.hasOwn(spec, field)) refuse(`The field '${field}'`, `/${field}`);
-  }
-}
-
-function refuse(what: string, where: string): never {
-  throw new ServiceError('NOT_YET_SUPPORTED', {
-    what,
-    where,
-    errors: [{ pointer: where, detail: 'is not supported yet' }],
-  });
-}
-
 /** Checks one stage; faults go to `errors`, those of its outer shape are there already. */
 function planStage(
   given: unknown,
@@ -88,14 +71,11 @@ function planStage(
   const { stage, ...options } = given as StageSpec & Record<string, unknown>;
   const published = publishedStage(stage, document);
   if (!published) {
-    if (STAGES_TO_COME.includes(stage)) refuse(`The stage '${stage}'`, `${at}/stage`);
     errors.push({ pointer: `${at}/stage`, detail: unknownStage(stage, document) });
     return { stage };
   }
   const filled = withDefaults(published.options, options);
-  const faults = schemaErrors(published.options, filled, at);
-  for (const fault of faults) refuseOptionToCome(stage, options, fault, at);
-  errors.push(...faults);
+  errors.push(...schemaErrors(published.options, filled, at));
   return { stage, ...filled };
 }
 
@@ -104,23 +84,8 @@ const publishedStage = (stage: string, { stages }: StageDocument): PublishedStag
 
 function unknownStage(stage: string, { stages }: StageDocument): string {
   const valid = Object.keys(stages);
-  const near = nearest(stage, [...valid, ...STAGES_TO_COME]);
+  const near = nearest(stage, valid);
   return `is ${JSON.stringify(stage)}, which names no stage; valid are ${valid.join(', ')}${near ? `: did you mean '${near}'?` : ''}`;
-}
-
-function refuseOptionToCome(
-  stage: string,
-  options: Record<string, unknown>,
-  { pointer }: FieldError,
-  at: string,
-): void {
-  const option = pointer.slice(at.length + 1);
-  const table = Object.hasOwn(OPTIONS_TO_COME, stage) ? OPTIONS_TO_COME[stage] : undefined;
-  const toCome = table && Object.hasOwn(table, option) ? table[option] : undefined;
-  if (toCome === true) refuse(`Option '${option}' of the stage '${stage}'`, pointer);
-  const value = options[option];
-  if (Array.isArray(toCome) && toCome.includes(value))
-    refuse(`"${option}": "${value}" of the stage '${stage}'`, pointer);
 }
 
 export interface ImageNeed {

@@ -83,7 +83,7 @@ export const submitRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app
           ...problems(
             ...(['JSON_MALFORMED', 'MULTIPART_INVALID', 'UPLOAD_INCOMPLETE'] as const),
             ...(['MODEL_NOT_FOUND', 'DATASET_NOT_FOUND', 'PAYLOAD_TOO_LARGE'] as const),
-            ...(['UNSUPPORTED_MEDIA_TYPE', 'SPEC_INVALID', 'NOT_YET_SUPPORTED'] as const),
+            ...(['UNSUPPORTED_MEDIA_TYPE', 'SPEC_INVALID'] as const),
             ...(['IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_IN_PROGRESS'] as const),
             ...(['DATASET_REQUIRED', 'SPLIT_MISSING', 'STORAGE_FULL', 'QUOTA_EXCEEDED'] as const),
           ),

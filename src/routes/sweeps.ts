@@ -74,12 +74,7 @@ export const sweepRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app,
           202: SweepRef,
           200: { description: 'With `dryRun`: the plan.', ...Plan },
           ...problems(
-            ...([
-              'JSON_MALFORMED',
-              'SPEC_INVALID',
-              'NOT_YET_SUPPORTED',
-              'MODEL_NOT_FOUND',
-            ] as const),
+            ...(['JSON_MALFORMED', 'SPEC_INVALID', 'MODEL_NOT_FOUND'] as const),
             ...(['DATASET_NOT_FOUND', 'DATASET_REQUIRED', 'SPLIT_MISSING'] as const),
             ...(['IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_IN_PROGRESS', 'QUOTA_EXCEEDED'] as const),
           ),

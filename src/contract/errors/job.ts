@@ -13,12 +13,6 @@ export const JOB_ERRORS = {
     message: (p: { errors: readonly { pointer: string; detail: string }[] }) =>
       `The job spec is invalid: ${p.errors.map((e) => `${e.pointer || '/'} ${e.detail}`).join('; ')}.`,
   },
-  NOT_YET_SUPPORTED: {
-    status: 422,
-    retry: false,
-    message: (p: { what: string; where: string } & MayPoint) =>
-      `${p.what} (at ${p.where}) is not supported yet.`,
-  },
   PATTERN_MATCHES_NOTHING: {
     status: 422,
     retry: false,

@@ -58,7 +58,7 @@ const short = { steps: 2, batch: 4, augment: false };
 
 describe('a job', () => {
   test('is taught by its input: curve, teacher, weights and signals in report, page and metrics', async () => {
-    const stages = [{ stage: 'simplify' }, { stage: 'distill', ...short }];
+    const stages = [{ stage: 'simplify' }, { stage: 'distill', ...short, steps: 8 }];
     const { report, page, metrics } = await job({ stages });
 
     const { details } = report.stages[1]!;
@@ -70,7 +70,7 @@ describe('a job', () => {
     });
     // The student came as its teacher is: nothing is lacking, so nothing is weighed.
     const steps = metrics.filter((m) => m['at'] === 'train');
-    expect(steps).toHaveLength(2);
+    expect(steps).toHaveLength(8);
     expect(steps[0]).toMatchObject({ task: expect.any(Number), 'lambda/logit-kl': 0 });
     expect(metrics.find((m) => m['at'] === 'tune')).toHaveProperty('teacher');
     expect(page).toMatch(/Taught by input .* on the tune images/);
