@@ -5,7 +5,9 @@ import { inferTypes } from '../runtime/infer-types.ts';
 import { feedsOf } from '../tasks/feed.ts';
 import { chooseChannels, type Goal } from './choose.ts';
 import { composeCuts } from './compose.ts';
+import { confirmScores } from './confirm.ts';
 import type { Group } from './coupling/groups.ts';
+import { CRITERIA } from './criteria/registry.ts';
 import { type CutGroup, cut } from './cut/cut.ts';
 import { provePruned } from './cut/proof.ts';
 import { type Reference, rebuild } from './rebuild.ts';
@@ -14,8 +16,9 @@ import type { Valued } from './value-groups.ts';
 
 /** Real inputs on which every cut is proved. */
 const PROOF_IMAGES = 2;
-/** Share of a round's time until rebuilding begins. */
-const CUTTING = 0.05;
+/** Shares of a round's time until scores are confirmed, and until rebuilding begins. */
+const CONFIRMING = 0.25;
+const CUTTING = 0.3;
 
 /** What earlier rounds left. */
 export interface RoundStart {
@@ -42,8 +45,11 @@ export async function pruneOnce(
   settings: PruneSettings,
   ctx: PruneContext,
 ): Promise<RoundResult> {
-  ctx.progress(0, 'cutting');
-  const { model: pruned, report } = await cutTo(model, valued, goal, settings, ctx, sizeOf);
+  const firm = confirms(settings)
+    ? await confirmScores(model, valued, goal, settings, upTo(CONFIRMING, ctx), sizeOf)
+    : valued;
+  ctx.progress(CONFIRMING, 'cutting');
+  const { model: pruned, report } = await cutTo(model, firm, goal, settings, ctx, sizeOf);
   const { worst } = await provePruned(model, pruned, report, await firstFeeds(ctx), ctx);
   if (settings.compensate === false || ctx.samples.length < 2)
     return { model: pruned, report, figures: { proof: worst, rebuilt: 0, errorRemoved: 0 } };
@@ -74,6 +80,15 @@ export async function cutTo(
   await inferTypes(made.model);
   return made;
 }
+
+/** A price per cost saved needs scores that compare between groups; what the other searches take does not hang on that. */
+const confirms = ({ search, criterion }: PruneSettings): boolean =>
+  search === 'greedy' && CRITERIA[criterion].needs === 'gradients';
+
+const upTo = (share: number, ctx: PruneContext): PruneContext => ({
+  ...ctx,
+  progress: (done, doing) => ctx.progress(share * done, doing),
+});
 
 const firstFeeds = ({ samples, binding }: PruneContext) =>
   Array.fromAsync(feedsOf(samples.slice(0, PROOF_IMAGES), binding));

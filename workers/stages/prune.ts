@@ -138,7 +138,7 @@ const options = Type.Object(
 
 export const prune = defineStage({
   name: 'prune',
-  version: 2,
+  version: 3,
   summary: 'Remove the least important channels, and rebuild what is left.',
   options,
   needsImages: {},
