@@ -10,6 +10,7 @@ import { type PrivateRedis, startRedis } from '../../scripts/redis.mjs';
 import { tinyBytes } from '../../test/workers/job/tiny.ts';
 
 const PAGE = 4096;
+const TRIES = 5;
 const MiB = 2 ** 20;
 
 export class Installation {
@@ -47,20 +48,29 @@ export class Installation {
     }
   }
 
-  /** Id of a model that is worked on within a second. */
+  /** Id of a model that is worked on within a second. A busy machine may take too long to inspect it: then again. */
   async tinyModel(): Promise<string> {
-    const answer = await fetch(`${this.url}/v1/models`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/octet-stream' },
-      body: new Uint8Array(tinyBytes()),
-    });
-    return ((await answer.json()) as { id: string }).id;
+    for (let tries = 1; ; tries++) {
+      const answer = await fetch(`${this.url}/v1/models`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/octet-stream' },
+        body: new Uint8Array(tinyBytes()),
+      });
+      const said = (await answer.json()) as { id?: string; detail?: string };
+      if (said.id !== undefined) return said.id;
+      if (tries === TRIES) throw new Error(said.detail);
+    }
   }
 
   /** Resident memory of the API process, in MiB. */
   apiMemory(): number {
-    const pages = readFileSync(`/proc/${this.#api!.pid}/statm`, 'utf8').split(' ')[1];
-    return (Number(pages) * PAGE) / MiB;
+    return memoryOf(this.#api!);
+  }
+
+  /** Of the worker processes together, without their children, in MiB. */
+  workerMemory(): number {
+    const workers = this.#processes.filter((one) => one !== this.#api);
+    return workers.reduce((sum, one) => sum + memoryOf(one), 0);
   }
 
   async close(): Promise<void> {
@@ -100,6 +110,11 @@ export class Installation {
     this.#processes.push(started);
     return started;
   }
+}
+
+function memoryOf({ pid }: ChildProcess): number {
+  const pages = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1];
+  return (Number(pages) * PAGE) / MiB;
 }
 
 async function ended(process: ChildProcess): Promise<void> {

@@ -33,14 +33,14 @@ async function post({ url }: Api, path: string, body: object | Uint8Array<ArrayB
 }
 
 test('restored elsewhere: models, finished jobs with their files, and jobs that wait, which then run', {
-  timeout: 170_000,
+  timeout: 300_000,
 }, async () => {
   let api = await site.api();
   const model = (await post(api, 'models', new Uint8Array(tinyBytes()))).id;
   const spec = { model, stages: [{ stage: 'simplify' }], cache: false };
   const { id: done } = await post(api, 'jobs', spec);
   const worker = site.worker();
-  await site.finished(done, 90);
+  await site.finished(done, 150);
   const report = await text(api, `jobs/${done}/artifacts/report.json`);
   worker.kill('SIGKILL');
   const { id: waiting } = await post(api, 'jobs', spec);

@@ -34,7 +34,9 @@ async function submit({ url }: Api, requires: object): Promise<string> {
   return ((await answer.json()) as { id: string }).id;
 }
 
-test('a job runs on a worker that offers what it requires; before, it says what is missing', async () => {
+test('a job runs on a worker that offers what it requires; before, it says what is missing', {
+  timeout: 240_000,
+}, async () => {
   const api = await site.api();
   const id = await submit(api, { labels: { site: 'berlin' }, memory: 1e9 });
   const other = await submit(api, {});
@@ -45,13 +47,13 @@ test('a job runs on a worker that offers what it requires; before, it says what 
   });
 
   site.worker({ LATHE_LABELS: 'site=paris', LATHE_JOB_MEMORY: '2g' });
-  expect((await site.finished(other)).status).toBe('succeeded');
+  expect((await site.finished(other, 100)).status).toBe('succeeded');
   const waiting = await get(api, `jobs/${id}`);
   expect(waiting).toMatchObject({ status: 'queued', queuePosition: 0 });
   expect(waiting.waitReason).toMatch(/1 is alive.*lacks the label site=berlin\.$/);
 
   site.worker({ LATHE_LABELS: 'site=berlin,disk=fast', LATHE_JOB_MEMORY: '2g' });
-  const job = await site.finished(id);
+  const job = await site.finished(id, 100);
   const { items } = await get(api, 'workers');
 
   expect(job.status).toBe('succeeded');
