@@ -7,6 +7,7 @@ import type { KeptChannels } from './cut/cut.ts';
 import { chunkOf, floorOf, grainOf, type Sizes } from './multiples.ts';
 import { CostModel, type Resource } from './search/cost-model.ts';
 import { SEARCHES } from './search/registry.ts';
+import { TimeModel } from './search/time-model.ts';
 import type { PruneSettings } from './settings.ts';
 import type { Valued } from './value-groups.ts';
 
@@ -30,7 +31,7 @@ export interface Goal {
  */
 export function chooseChannels(
   model: Model,
-  { groups, scores, curves }: Valued,
+  { groups, scores, curves, times }: Valued,
   goal: Goal,
   settings: PruneSettings,
   fileBytes: number,
@@ -45,7 +46,7 @@ export function chooseChannels(
   for (const part of FLOORS) {
     const cost = new CostModel(model, groups, goal.resource, fileBytes);
     const gone = SEARCHES[settings.search].remove({
-      ...{ groups, scores, cost, curves },
+      ...{ groups, scores, cost, curves, times: times && new TimeModel(times, groups) },
       goal: wanted,
       slack: wanted - final + WINDOW * whole,
       chunk: of(chunkOf(multipleOf, measured)),

@@ -14,6 +14,7 @@ import type { Curve, Search } from './search/search.ts';
 import { sensitivityCurves } from './sensitivity.ts';
 import type { PruneContext, PruneSettings } from './settings.ts';
 import { headGroups } from './structure/heads.ts';
+import { type LayerTimes, layerTimes } from './targets/layer-times.ts';
 
 export interface Valued {
   readonly groups: readonly Group[];
@@ -21,6 +22,8 @@ export interface Valued {
   /** The loss that scores and curves are of, and where it comes from; undefined: scores are of weights or activations. */
   readonly gradients: Gradients | undefined;
   readonly curves: readonly Curve[] | undefined;
+  /** How long layers take at other widths; undefined: the search does not ask. */
+  readonly times?: readonly LayerTimes[] | undefined;
   /** Where the loss is sensitive to each layer's output; undefined: no loss was looked at. */
   readonly positions: Positions | undefined;
 }
@@ -63,8 +66,14 @@ export async function valueGroups(
         progress: (done) => ctx.progress(last + (1 - last) * done, 'measuring sensitivity'),
       })
     : undefined;
+  const times = search.needsTimes
+    ? await layerTimes(model, {
+        ...{ threads, provider, signal },
+        progress: (done) => ctx.progress(done, 'timing layers'),
+      })
+    : undefined;
   return {
-    ...{ groups, scores, curves, positions: watch?.positions },
+    ...{ groups, scores, curves, times, positions: watch?.positions },
     gradients: wanted ? gradients : undefined,
   };
 }

@@ -3,6 +3,7 @@
 import { type Chunk, chunkQueues } from './queues.ts';
 import { Removal } from './removal.ts';
 import type { Search, SearchContext } from './search.ts';
+import type { TimeModel } from './time-model.ts';
 
 /**
  * Again and again, of every group's next chunk take the one with the least Σ score / cost saved, until the goal is met. What a chunk
@@ -13,15 +14,19 @@ export const greedy: Search = {
   remove: (context) => cheapestFirst(context, chunkQueues(context)),
 };
 
+/** What a chunk saves, where that is not the cost that is to be met. */
+export type Pricing = Pick<TimeModel, 'saving' | 'remove'>;
+
 /** @param queues per group its chunks in the order in which they would go */
 export function cheapestFirst(
   context: SearchContext,
   queues: readonly (readonly Chunk[])[],
+  pricing?: Pricing,
 ): readonly (readonly number[])[] {
   const removal = new Removal(context);
   const next = queues.map(() => 0);
   const price = ({ group, channels, score }: Chunk): number => {
-    const saved = context.cost.saving(context.groups[group]!, channels);
+    const saved = (pricing ?? context.cost).saving(context.groups[group]!, channels);
     return saved > 0 ? score / saved : Number.POSITIVE_INFINITY;
   };
   const prices = queues.map(([first]) => (first ? price(first) : Number.POSITIVE_INFINITY));
@@ -31,7 +36,10 @@ export function cheapestFirst(
     // Savings only fall, so prices only rise: the others' old prices are bounds.
     prices[best] = price(queues[best]![next[best]!]!);
     if (cheapest(prices) !== best) continue;
-    removal.take(queues[best]![next[best]!++]!);
+    const { group, channels } = queues[best]![next[best]!++]!;
+    const before = removal.gone[group]!.length;
+    removal.take({ group, channels, score: 0 });
+    pricing?.remove(context.groups[group]!, removal.gone[group]!.slice(before));
     const following = queues[best]![next[best]!];
     prices[best] = following ? price(following) : Number.POSITIVE_INFINITY;
   }

@@ -2,6 +2,7 @@
 
 import { global } from './global.ts';
 import { greedy } from './greedy.ts';
+import { latencyAware } from './latency-aware.ts';
 import type { Search } from './search.ts';
 import { sensitivity } from './sensitivity.ts';
 import { uniform } from './uniform.ts';
@@ -11,6 +12,7 @@ export const SEARCHES = {
   sensitivity,
   global,
   uniform,
+  'latency-aware': latencyAware,
 } as const satisfies Record<string, Search>;
 
 export type SearchName = keyof typeof SEARCHES;

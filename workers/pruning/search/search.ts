@@ -2,6 +2,7 @@
 
 import type { Group } from '../coupling/groups.ts';
 import type { CostModel } from './cost-model.ts';
+import type { TimeModel } from './time-model.ts';
 
 export interface SearchContext {
   readonly groups: readonly Group[];
@@ -21,6 +22,8 @@ export interface SearchContext {
   readonly floor: (group: Group) => number;
   /** Per group what removal does to the loss; only where the search says that it needs it. */
   readonly curves?: readonly Curve[] | undefined;
+  /** The layers' times; only where the search says that it needs them. */
+  readonly times?: TimeModel | undefined;
 }
 
 /** Loss of the model when the least important channels of one group are gone. */
@@ -33,6 +36,7 @@ export interface Curve {
 export interface Search {
   readonly summary: string;
   readonly needsCurves?: boolean;
+  readonly needsTimes?: boolean;
   /** @returns per group the channels that go; short of the goal where the floors allow no more */
   remove(context: SearchContext): readonly (readonly number[])[];
 }
