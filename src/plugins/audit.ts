@@ -39,6 +39,8 @@ export function installAudit(app: FastifyInstance, audit: Pick<Audit, 'add'>): v
 }
 
 function targetOf({ params }: FastifyRequest): string | undefined {
-  const { id, delivery } = (params ?? {}) as { id?: string; delivery?: string };
-  return delivery === undefined ? id : `${id}/${delivery}`;
+  const { id, delivery, tenant } = (params ?? {}) as Partial<
+    Record<'id' | 'delivery' | 'tenant', string>
+  >;
+  return delivery === undefined ? (id ?? tenant) : `${id}/${delivery}`;
 }

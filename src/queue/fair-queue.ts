@@ -1,5 +1,7 @@
 /** @file The queue of jobs: everybody's wait in line, and a few at a time are admitted to the workers, in turn between tenants. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import type { Redis } from 'ioredis';
 
 import type { Requires } from '../contract/requires.ts';
@@ -17,6 +19,8 @@ const ABSENT_ROUNDS = 60;
 /** Least time between two rounds of `tend`, by whichever process: some two seconds. */
 const ROUND_MS = 1800;
 const SEEN_MS = 1000;
+/** While Redis is away nothing ends by itself. */
+const CLOSE_MS = 1000;
 
 /**
  * The line is the truth, BullMQ's queues hold at most slots + 2 jobs of each pool. Any process may dispatch at any time,
@@ -87,7 +91,10 @@ export class FairQueue implements JobQueue {
   }
 
   async close(): Promise<void> {
-    await this.#dispatching?.catch(() => undefined);
+    await Promise.race([
+      this.#dispatching?.catch(() => undefined),
+      sleep(CLOSE_MS, undefined, { ref: false }),
+    ]);
     await this.#queues.close();
   }
 
