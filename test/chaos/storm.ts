@@ -54,7 +54,7 @@ export interface StormResult {
 }
 
 const QUICK = { LATHE_LOCK_SECONDS: '2', LATHE_GRACE_SECONDS: '1', LATHE_LOG_LEVEL: 'info' };
-const SETTLE_MS = 180_000;
+const SETTLE_MS = 600_000;
 /** Jobs on their way per client. */
 const AT_ONCE = 3;
 const CLIENTS = 2;
@@ -167,7 +167,7 @@ export class Storm {
   }
 
   #fetch(path: string, init: RequestInit = {}): Promise<Response | undefined> {
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(60_000);
     const url = `http://127.0.0.1:${this.#port}${path}`;
     return fetch(url, { signal, ...init }).catch(() => undefined);
   }
