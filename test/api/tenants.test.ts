@@ -90,7 +90,7 @@ test('what the owner has is untouched', async () => {
 });
 
 test('no list and no spec shows or uses what belongs to another tenant', async () => {
-  for (const list of ['models', 'datasets', 'jobs', 'webhooks', 'keys'])
+  for (const list of ['models', 'datasets', 'jobs', 'sweeps', 'webhooks', 'keys'])
     expect((await site.http.get(`/v1/${list}`).set(as('bob'))).body.items).toEqual([]);
   const audit = (await site.http.get('/v1/audit').set(as('bob'))).body.items;
   const own = new Set(Object.values(owned));
@@ -105,7 +105,7 @@ test('no list and no spec shows or uses what belongs to another tenant', async (
       'MODEL_NOT_FOUND',
     );
   expect(audit.filter((e: { status: number }) => e.status < 400)).toEqual([]);
-  expect(own.size).toBe(8);
+  expect(own.size).toBe(9);
 });
 
 test('every key in Redis that holds something of a tenant is named after it or by a secret id', async () => {
