@@ -88,9 +88,26 @@ test('prune: the groups of the report are what is left in the file', async () =>
   expect(convs).toBeGreaterThan(0);
 });
 
+test('prune: training after a round is told in the report, on its page and in metrics.jsonl', async () => {
+  const [round, ...others] = report.stages[1]!.details['rounds'] as readonly Record<
+    string,
+    unknown
+  >[];
+  expect(others).toEqual([]);
+  expect(round).toMatchObject({ training: { steps: 1, curve: [{ step: 1 }] } });
+  expect(await readFile(out('report.html'), 'utf8')).toMatch(/Round 1<.*Trained 1 steps/s);
+  const own = (await metrics()).filter((r) => r['round'] === 1);
+  expect(own.map((r) => r['at'])).toEqual(['train', 'tune']);
+});
+
+const metrics = async () =>
+  (await readFile(out('metrics.jsonl'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, number | string>);
+
 test('finetune tells each step in metrics.jsonl and each judgement', async () => {
-  const lines = (await readFile(out('metrics.jsonl'), 'utf8')).trim().split('\n');
-  const records = lines.map((line) => JSON.parse(line) as Record<string, number | string>);
+  const records = await metrics();
   const own = records.slice(records.findIndex((r) => r['at'] === 'stage 2'));
   const steps = own.filter((r) => r['at'] === 'train');
   expect(steps.map((r) => r['step'])).toEqual([1, 2, 3]);
