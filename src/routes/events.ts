@@ -1,6 +1,6 @@
 /** @file GET /v1/jobs/{id}/events: server-sent events, resumable. */
 
-import { PassThrough } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 
@@ -40,25 +40,29 @@ export const eventRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app,
       },
     },
     async (request, reply) => {
-      const job = await findJob(deps, request.tenant, request.params.id);
+      const { tenant } = request;
+      // Nothing else of the job is kept while the stream lasts.
+      const { id } = await findJob(deps, tenant, request.params.id);
       const after = request.headers['last-event-id'] ?? request.query.lastEventId ?? '';
       const signal = AbortSignal.any([clientGone(reply), deps.closing]);
       reply.type('text/event-stream; charset=utf-8').header('cache-control', 'no-store');
       reply.header('x-accel-buffering', 'no'); // nginx: pass each event on at once
-      return reply.send(streamOf(blocks(deps, job, after, signal), signal, request.log));
+      const source = blocks(deps, { tenant, id }, after, signal);
+      return reply.send(streamOf(source, signal, request.log));
     },
   );
 };
 
 async function* blocks(
   deps: Collaborators,
-  job: JobRecord,
+  job: Pick<JobRecord, 'tenant' | 'id'>,
   after: string,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
   yield `retry: ${RETRY_MS}\n\n`;
   const trimmed = after !== '' && (await deps.events.trimmed(job.id, after));
-  if (trimmed) yield `event: snapshot\ndata: ${JSON.stringify((await shown(deps, job)).view)}\n\n`;
+  const now = trimmed ? await deps.service.jobs.get(job.tenant, job.id) : undefined;
+  if (now) yield `event: snapshot\ndata: ${JSON.stringify((await shown(deps, now)).view)}\n\n`;
   for await (const { id, data } of eventsOf(deps, job, trimmed ? '' : after, signal))
     yield `id: ${id}\nevent: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
 }
@@ -68,22 +72,47 @@ export function streamOf(
   source: AsyncIterable<string>,
   signal: AbortSignal,
   log: { warn(facts: object, message: string): void },
-): PassThrough {
-  const stream = new PassThrough();
-  const clock = setInterval(() => stream.write(':\n\n'), COMMENT_MS);
-  const room = () =>
-    new Promise<void>((resolve) => {
-      stream.once('drain', resolve);
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-  const pump = async () => {
-    for await (const block of source) if (!stream.write(block)) await room();
-  };
-  pump()
-    .catch((error: Error) => log.warn({ err: error }, 'a stream of events broke off'))
-    .finally(() => {
-      clearInterval(clock);
-      stream.end();
-    });
+): Readable {
+  const stream = new EventStream();
+  stream.pump(source, signal).catch((error: Error) => {
+    log.warn({ err: error }, 'a stream of events broke off');
+    stream.push(null);
+  });
   return stream;
 }
+
+/** Thousands of these may be open: one clock serves all, and nothing is kept that is not needed. */
+class EventStream extends Readable {
+  #room: (() => void) | undefined;
+
+  override _read(): void {
+    this.#room?.();
+  }
+
+  /** Push block after block, waiting for room where the client is slow; until the source or the signal ends it. */
+  async pump(source: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
+    const leave = () => this.#room?.();
+    signal.addEventListener('abort', leave, { once: true });
+    OPEN.add(this);
+    try {
+      for await (const block of source) {
+        if (this.push(block)) continue;
+        await new Promise<void>((resolve) => {
+          this.#room = resolve;
+          if (signal.aborted) resolve();
+        });
+        this.#room = undefined;
+      }
+    } finally {
+      OPEN.delete(this);
+      signal.removeEventListener('abort', leave);
+    }
+    this.push(null);
+  }
+}
+
+const OPEN = new Set<EventStream>();
+
+setInterval(() => {
+  for (const stream of OPEN) if (stream.readableLength === 0) stream.push(':\n\n');
+}, COMMENT_MS).unref();

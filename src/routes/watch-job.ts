@@ -58,7 +58,7 @@ export function waitForJob(
  */
 export async function* eventsOf(
   { service, events }: Needs,
-  { tenant, id }: JobRecord,
+  { tenant, id }: Pick<JobRecord, 'tenant' | 'id'>,
   after: string,
   signal: AbortSignal,
 ): AsyncGenerator<StreamedEvent> {
@@ -76,14 +76,19 @@ export async function* eventsOf(
       }
       if (batch.length > 0) continue;
       if (ended) return;
-      const job = await service.jobs.get(tenant, id);
       // Record and event are written in one step: once more, for what came between the two reads.
-      ended = !job || TERMINAL.has(job.status);
+      ended = await hasEnded(service, tenant, id);
       if (!ended) await either(heard, undefined, signal);
     }
   } finally {
     stop();
   }
+}
+
+/** A function of its own, so that no record is kept by those who wait. */
+async function hasEnded(service: Needs['service'], tenant: string, id: string): Promise<boolean> {
+  const job = await service.jobs.get(tenant, id);
+  return !job || TERMINAL.has(job.status);
 }
 
 /** Remembers a ring that came while nobody was waiting. */
