@@ -40,14 +40,12 @@ describe.each(KINDS)('resumable uploads, %s', (kind) => {
   });
 
   const begin = async (length: number, entries: Record<string, string>) => {
-    const answer = await site.http
-      .post('/v1/uploads')
-      .set({
-        ...TUS,
-        ...as('ada'),
-        'upload-length': `${length}`,
-        'upload-metadata': metadata(entries),
-      });
+    const answer = await site.http.post('/v1/uploads').set({
+      ...TUS,
+      ...as('ada'),
+      'upload-length': `${length}`,
+      'upload-metadata': metadata(entries),
+    });
     expect(answer.status, answer.text).toBe(201);
     return answer.headers['location'] as string;
   };
