@@ -75,7 +75,12 @@ export const sweepRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app,
           200: { description: 'With `dryRun`: the plan.', ...Plan },
           ...problems(
             ...(['JSON_MALFORMED', 'SPEC_INVALID', 'MODEL_NOT_FOUND'] as const),
-            ...(['DATASET_NOT_FOUND', 'DATASET_REQUIRED', 'SPLIT_MISSING'] as const),
+            ...([
+              'DATASET_NOT_FOUND',
+              'DATASET_REQUIRED',
+              'SPLIT_MISSING',
+              'UNSUPPORTED_MEDIA_TYPE',
+            ] as const),
             ...(['IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_IN_PROGRESS', 'QUOTA_EXCEEDED'] as const),
           ),
         },

@@ -75,7 +75,10 @@ export const tenantRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app
         tags,
         params: TenantParams,
         body: TenantChange,
-        response: { 200: TenantRef, ...problems('TENANT_NOT_FOUND', 'JSON_MALFORMED') },
+        response: {
+          200: TenantRef,
+          ...problems('TENANT_NOT_FOUND', 'JSON_MALFORMED', 'UNSUPPORTED_MEDIA_TYPE'),
+        },
       },
     },
     async ({ params: { tenant }, body }) => {
