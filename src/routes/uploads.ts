@@ -190,6 +190,7 @@ export const uploadRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app
       },
     },
     async ({ tenant, params: { id } }, reply) => {
+      await find(tenant, id); // only what is there may name a lock and files
       if (!(await resumable.remove(tenant, id))) throw new ServiceError('UPLOAD_NOT_FOUND', { id });
       reply.header('tus-resumable', '1.0.0');
       return reply.code(204).send();
