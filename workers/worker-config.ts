@@ -1,6 +1,6 @@
 /** @file The settings of a worker: those of src/config.ts, with this machine's own figures where none are given. */
 
-import { availableParallelism, tmpdir, totalmem } from 'node:os';
+import { availableParallelism, tmpdir, totalmem, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { type Config, readConfig } from '../src/config.ts';
@@ -49,7 +49,7 @@ export function workerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
     ...pick(config),
     concurrency,
     threads: config.threads || Math.max(1, Math.floor(availableParallelism() / concurrency)),
-    workDir: resolve(config.workDir || join(tmpdir(), 'lathe-work')),
+    workDir: resolve(config.workDir || join(tmpdir(), `lathe-work-${userInfo().uid}`)),
     jobMemory: job.memory || defaultMemory(concurrency),
     jobSeconds: job.seconds,
     silenceSeconds: job.silenceSeconds,

@@ -26,6 +26,9 @@ const CLOSE_MS = 1000;
  * The line is the truth, BullMQ's queues hold at most slots + 2 jobs of each pool. Any process may dispatch at any time,
  * and any may die: a job that was admitted and never queued is queued by the next round of `tend`.
  */
+/** A job is admitted once: its place changes under a reader once, and once more where it is queued anew. */
+const MOST_TRIES = 3;
+
 export class FairQueue implements JobQueue {
   readonly #redis: Redis;
   readonly #absent: string;
@@ -74,8 +77,14 @@ export class FairQueue implements JobQueue {
   }
 
   async position(queueId: string): Promise<number | null> {
-    const place = await this.#placeOf(queueId);
-    return place ? this.#line.position(jobOf(queueId), place) : null;
+    let place = await this.#placeOf(queueId);
+    for (let tries = 0; place && tries < MOST_TRIES; tries++) {
+      const position = await this.#line.position(jobOf(queueId), place);
+      const now = await this.#placeOf(queueId);
+      if (now?.pool === place.pool) return position;
+      place = now; // admitted meanwhile: it was counted in the wrong line
+    }
+    return place ? 0 : null;
   }
 
   async stranded(queueId: string): Promise<boolean> {

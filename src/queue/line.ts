@@ -93,7 +93,7 @@ export class Line {
     const { tenant, score } = place;
     const { ofTenant } = jobKeys(this.#prefix);
     const needs = ['', ...(await this.needs()).map(({ need }) => need)];
-    const pipeline = this.#redis.pipeline();
+    const pipeline = this.#redis.multi(); // at one moment: jobs are admitted all the time
     pipeline.zcard(ofTenant(tenant, 'queued')).hget(this.#keys[4]!, tenant);
     pipeline.zcard(this.#admitted(tenant)).zrank(this.#admitted(tenant), id);
     for (const need of needs) {

@@ -124,7 +124,11 @@ test('artifacts of jobs count as stored, and no more jobs of a tenant are at wor
   const before = (await quota('ops')).used.bytesStored;
   const env = {
     ...{ REDIS_URL: site.redis.url, LATHE_REDIS_PREFIX: site.redis.prefix },
-    ...{ LATHE_DATA_DIR: site.folder, LATHE_CONCURRENCY: '3' },
+    ...{
+      LATHE_DATA_DIR: site.folder,
+      LATHE_WORK_DIR: `${site.folder}-work`,
+      LATHE_CONCURRENCY: '3',
+    },
   };
   const worker = await startWorker(workerConfig(env), pino({ level: 'silent' }));
   const ids = await Promise.all([1, 2].map(async () => (await submit('ops', model)).body.id));

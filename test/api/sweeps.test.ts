@@ -120,7 +120,11 @@ test('jobs share first stages; the front and the best are named; events, chart a
   expect(held).toMatchObject({ sweep: id, waitReason: expect.stringContaining(jobs[0].id) });
   const env = {
     ...{ REDIS_URL: site.redis.url, LATHE_REDIS_PREFIX: site.redis.prefix },
-    ...{ LATHE_DATA_DIR: site.folder, LATHE_CONCURRENCY: '2' },
+    ...{
+      LATHE_DATA_DIR: site.folder,
+      LATHE_WORK_DIR: `${site.folder}-work`,
+      LATHE_CONCURRENCY: '2',
+    },
   };
   worker = await startWorker(workerConfig(env), pino({ level: 'silent' }));
 

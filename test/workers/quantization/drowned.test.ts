@@ -82,7 +82,7 @@ test('a tensor that one scale cannot hold stays in float, as does the layer that
 });
 
 test('channels that are as loud as each other share a scale', async () => {
-  const { details } = await quantized(uneven([2, 1, 1, 1]));
+  const { details } = await quantized(uneven([1.9, 1.1, 1.3, 0.8]));
 
   expect(details.float).toEqual([]);
   expect(DROWNED).toBeGreaterThan(0);
