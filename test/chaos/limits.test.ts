@@ -38,7 +38,7 @@ test.each(Object.entries(CASES))('%s: the job fails by name, the worker lives on
   const worker = site.worker(c.env);
   const { id } = await site.submit({ model: await site.model(c.bytes()), stages: SIMPLIFY });
 
-  const job = await site.finished(id, 20);
+  const job = await site.finished(id, 60);
 
   expect(job).toMatchObject({ status: 'failed', attempt: 1 });
   expect(job.error).toMatchObject({ code: c.code, detail: expect.stringContaining(c.detail) });
@@ -49,7 +49,7 @@ test('a file larger than allowed is named, not a crash', async () => {
   site.worker({ LATHE_JOB_FILE_BYTES: '500' });
   const { id } = await site.longJob({ stages: SIMPLIFY });
 
-  const job = await site.finished(id, 20);
+  const job = await site.finished(id, 60);
 
   expect(job.error).toMatchObject({ code: 'FILE_TOO_LARGE', retryable: false });
 });
