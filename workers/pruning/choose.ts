@@ -44,9 +44,9 @@ export function chooseChannels(
     granularity === 'head' ? group.unit : rule({ size: sizeOf(group), unit: group.unit });
   let least = 1;
   for (const part of FLOORS) {
-    const cost = new CostModel(model, groups, goal.resource, fileBytes);
+    const cost = new CostModel(model, goal.resource, fileBytes);
     const gone = SEARCHES[settings.search].remove({
-      ...{ groups, scores, cost, curves, times: times && new TimeModel(times, groups) },
+      ...{ groups, scores, cost, curves, times: times && new TimeModel(times) },
       goal: wanted,
       slack: wanted - final + WINDOW * whole,
       chunk: of(chunkOf(multipleOf, measured)),

@@ -3,19 +3,14 @@
 import { intOf } from '../../onnx/attributes.ts';
 import { countMacs, countParams, macsOf, parameterValues } from '../../onnx/cost.ts';
 import { type Model, type Node, shapeKnown, type Value } from '../../onnx/graph.ts';
+import type { AxisOf } from './axis-places.ts';
 
 export type Resource = 'macs' | 'params' | 'bytes';
-
-/** An axis of an activation or a constant. */
-export interface Factor {
-  readonly value: Value;
-  readonly axis: number;
-}
 
 /** rate · Π lengths of the factors' axes. */
 export interface Term {
   readonly rate: number;
-  readonly factors: readonly Factor[];
+  readonly factors: readonly AxisOf[];
 }
 
 /** Terms that may shrink, and what the model costs in all; the difference never changes. */
@@ -40,7 +35,7 @@ export const COSTS: Readonly<Record<Resource, (model: Model, fileBytes: number) 
   }),
 };
 
-const axesOf = (value: Value, from = 0): Factor[] =>
+const axesOf = (value: Value, from = 0): AxisOf[] =>
   Array.from({ length: rankOf(value) - from }, (_, i) => ({ value, axis: from + i }));
 
 const rankOf = (value: Value): number => (value.constant?.dims ?? shapeKnown(value) ?? []).length;
@@ -57,7 +52,7 @@ const macsTerm =
     return [{ rate: macs / factors.reduce((n, f) => n * lengthOf(f), 1), factors }];
   };
 
-function macsFactors(node: Node): Factor[] {
+function macsFactors(node: Node): AxisOf[] {
   const [x, w, y] = [node.inputs[0]!, node.inputs[1]!, node.outputs[0]!];
   switch (node.op) {
     case 'Conv':
@@ -72,7 +67,7 @@ function macsFactors(node: Node): Factor[] {
 }
 
 /** 1 where a size is not known: it never changes then. */
-export function lengthOf({ value, axis }: Factor): number {
+export function lengthOf({ value, axis }: AxisOf): number {
   const length = (value.constant?.dims ?? shapeKnown(value) ?? [])[axis];
   return typeof length === 'number' && length > 0 ? length : 1;
 }

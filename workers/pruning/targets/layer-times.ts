@@ -2,33 +2,23 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { intOf } from '../../onnx/attributes.ts';
-import {
-  type Model,
-  type Node,
-  shapeKnown,
-  type Value,
-  Value as ValueOf,
-} from '../../onnx/graph.ts';
+import { type Model, type Node, shapeKnown, Value } from '../../onnx/graph.ts';
 import { Tensor } from '../../onnx/tensor.ts';
 import { openSession } from '../../runtime/session.ts';
 import { type Layer, layersOf } from '../coupling/layers.ts';
+import type { AxisOf } from '../search/axis-places.ts';
 
 /** Shares of a layer's widths that are measured. */
 const POINTS = [0.25, 0.5, 0.75, 1];
 /** Runs that are timed, and that are not, at each. */
 const [TIMED, WARM] = [7, 2];
 
-/** An axis of a tensor along which a layer's width lies. */
-export interface WidthAxis {
-  readonly value: Value;
-  readonly axis: number;
-}
-
 export interface LayerTimes {
   readonly node: Node;
-  readonly output: WidthAxis;
+  /** Axes along which its widths lie. */
+  readonly output: AxisOf;
   /** Undefined: channels in go with channels out (conv groups). */
-  readonly input: WidthAxis | undefined;
+  readonly input: AxisOf | undefined;
   /** Widths that were measured, rising, and ms by output width, then input width. */
   readonly outputs: readonly number[];
   readonly inputs: readonly number[];
@@ -135,11 +125,11 @@ function alone(model: Model, layer: Layer, out: number, inner: number, groups: n
   const shape = [...(shapeKnown(input) as number[])];
   const channels = node.op === 'Conv' ? 1 : shape.length - 1;
   shape[channels] = groups === 1 ? inner : inner * left;
-  const x = new ValueOf('x', { kind: 'tensor', dtype: 'float32', shape });
-  const w = new ValueOf('w', { kind: 'tensor', dtype: 'float32', shape: dims });
+  const x = new Value('x', { kind: 'tensor', dtype: 'float32', shape });
+  const w = new Value('w', { kind: 'tensor', dtype: 'float32', shape: dims });
   const size = dims.reduce((n, d) => n * d, 1);
   w.constant = Tensor.float32(dims, new Float32Array(size).fill(1 / size));
-  const y = new ValueOf('y');
+  const y = new Value('y');
   const attributes = { ...node.attributes };
   if (groups > 1) attributes['group'] = { type: 'int', value: left };
   const nodes = [{ ...node, inputs: [x, w], outputs: [y], attributes }];

@@ -87,9 +87,9 @@ describe.each(Object.entries(MODELS))('%s', (_, make) => {
     const model = await prepareForPruning(make());
     const { groups } = findGroups(model);
     const gone = someOfEach(groups, seed);
-    const macs = new CostModel(model, groups, 'macs', 0);
-    const params = new CostModel(model, groups, 'params', 0);
-    const bytes = new CostModel(model, groups, 'bytes', writeModel(model).length);
+    const macs = new CostModel(model, 'macs', 0);
+    const params = new CostModel(model, 'params', 0);
+    const bytes = new CostModel(model, 'bytes', writeModel(model).length);
     expect(macs.cost).toBeCloseTo(countMacs(model), 3);
     expect(params.cost).toBeCloseTo(countParams(model), 3);
 

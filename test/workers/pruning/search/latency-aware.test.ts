@@ -52,7 +52,7 @@ test.each([
 });
 
 test('what channels save is the difference of tables', () => {
-  const time = new TimeModel(tables, groups);
+  const time = new TimeModel(tables);
   const [h, p] = groups;
   expect(time.total).toBeCloseTo(2.064, 6);
   expect(time.saving(h!, [0, 1, 2, 3])).toBeCloseTo(0.25, 6);
@@ -63,14 +63,14 @@ test('what channels save is the difference of tables', () => {
 });
 
 test('at equal scores those go first that save most time', () => {
-  const cost = new CostModel(model, groups, 'macs', 1);
+  const cost = new CostModel(model, 'macs', 1);
   const slow: LayerTimes[] = tables.map((t, i) => ({
     ...t,
     // Only the width of Q matters: channels of P.
     ms: t.ms.map((row, k) => row.map(() => (i === 1 ? t.outputs[k]! : 0))),
   }));
   const gone = latencyAware.remove({
-    ...{ groups, cost, times: new TimeModel(slow, groups), goal: 0.8 * cost.total },
+    ...{ groups, cost, times: new TimeModel(slow), goal: 0.8 * cost.total },
     ...{ slack: 0.02 * cost.total, chunk: () => 8, grain: () => 8, floor: () => 8 },
     scores: groups.map(({ size }) => new Float64Array(size).fill(1)),
   });

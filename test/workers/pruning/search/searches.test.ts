@@ -27,7 +27,7 @@ const { groups } = findGroups(model);
 const SCORES = [Float64Array.of(9, 2, 9, 3), Float64Array.of(1, 1, 1, 1, 5, 5, 5, 5)];
 
 const contextOf = (change: Partial<SearchContext> & { share: number }): SearchContext => {
-  const cost = new CostModel(model, groups, 'macs', 0);
+  const cost = new CostModel(model, 'macs', 0);
   return {
     ...{ groups, scores: SCORES, cost, goal: change.share * cost.total, slack: 0.02 * cost.total },
     ...{ chunk: () => 1, grain: () => 1, floor: () => 1 },
@@ -42,7 +42,7 @@ test('the model is what the sums above say', () => {
     ['P', 4],
     ['Q', 8],
   ]);
-  expect(new CostModel(model, groups, 'macs', 0).total).toBe(1536);
+  expect(new CostModel(model, 'macs', 0).total).toBe(1536);
 });
 
 /**
