@@ -3,6 +3,7 @@
 import { countMacs, countParams } from '../onnx/cost.ts';
 import type { Model } from '../onnx/graph.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
+import { portion } from '../runtime/portion.ts';
 import { composeCuts } from './compose.ts';
 import { findGroups } from './coupling/groups.ts';
 import type { CutGroup } from './cut/cut.ts';
@@ -90,9 +91,3 @@ const tellRound =
   (k: number, rounds: number, ctx: PruneContext): PruneContext['progress'] =>
   (done, doing) =>
     ctx.progress((k - 1 + done) / rounds, rounds > 1 ? `round ${k}: ${doing}` : doing);
-
-/** The same context, whose progress runs from one share of the whole to another. */
-export const portion = (ctx: PruneContext, from: number, to: number): PruneContext => ({
-  ...ctx,
-  progress: (done, doing) => ctx.progress(from + (to - from) * done, doing),
-});

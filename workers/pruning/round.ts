@@ -2,6 +2,7 @@
 
 import type { Model } from '../onnx/graph.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
+import { portion } from '../runtime/portion.ts';
 import { feedsOf } from '../tasks/feed.ts';
 import { chooseChannels, type Goal } from './choose.ts';
 import { composeCuts } from './compose.ts';
@@ -46,7 +47,7 @@ export async function pruneOnce(
   ctx: PruneContext,
 ): Promise<RoundResult> {
   const firm = confirms(settings)
-    ? await confirmScores(model, valued, goal, settings, upTo(CONFIRMING, ctx), sizeOf)
+    ? await confirmScores(model, valued, goal, settings, portion(ctx, 0, CONFIRMING), sizeOf)
     : valued;
   ctx.progress(CONFIRMING, 'cutting');
   const { model: pruned, report } = await cutTo(model, firm, goal, settings, ctx, sizeOf);
@@ -58,10 +59,7 @@ export async function pruneOnce(
     pruned,
     { model: reference.model, report: composeCuts([reference.report, report]) },
     valued.positions,
-    {
-      ...ctx,
-      progress: (done, doing) => ctx.progress(CUTTING + (1 - CUTTING) * done, doing),
-    },
+    portion(ctx, CUTTING, 1),
   );
   return { model: rebuilt, report, figures: { proof: worst, ...figures } };
 }
@@ -84,11 +82,6 @@ export async function cutTo(
 /** A price per cost saved needs scores that compare between groups; what the other searches take does not hang on that. */
 const confirms = ({ search, criterion }: PruneSettings): boolean =>
   search === 'greedy' && CRITERIA[criterion].needs === 'gradients';
-
-const upTo = (share: number, ctx: PruneContext): PruneContext => ({
-  ...ctx,
-  progress: (done, doing) => ctx.progress(share * done, doing),
-});
 
 const firstFeeds = ({ samples, binding }: PruneContext) =>
   Array.fromAsync(feedsOf(samples.slice(0, PROOF_IMAGES), binding));

@@ -2,6 +2,7 @@
 
 import { cloneModel } from '../onnx/clone.ts';
 import type { Model } from '../onnx/graph.ts';
+import { portion } from '../runtime/portion.ts';
 import { chooseModel } from './choose-variant.ts';
 import { detailsOf, type Equalization, type QuantizeDetails } from './details.ts';
 import { equalize } from './equalize/equalize.ts';
@@ -9,6 +10,9 @@ import { fill, HELD_OUT } from './fill.ts';
 import type { QuantizeOptions } from './settings.ts';
 import { type Survey, survey } from './survey.ts';
 import { type Written, writeSurvey } from './write-survey.ts';
+
+/** Share of the work until both ways are written. */
+const EQUALIZING = 0.9;
 
 /** Quantize `model` in place: float32 weights, and the opset that the precision needs or newer. */
 export async function quantizeModel(
@@ -18,8 +22,8 @@ export async function quantizeModel(
   const evened = await equalize(model, options);
   if (evened === undefined) return finish(model, await integersIn(model, options), options);
   const { tensors, model: other } = evened;
-  const plain = await integersIn(model, within(options, 0, 0.5));
-  const equalized = await integersIn(other, within(options, 0.5, 1));
+  const plain = await integersIn(model, portion(options, 0, EQUALIZING / 2));
+  const equalized = await integersIn(other, portion(options, EQUALIZING / 2, EQUALIZING));
   const models = { plain: model, equalized: other };
   const choice = await chooseModel(plain.float, models, options.feeds(-HELD_OUT), options);
   const equalization: Equalization = { tensors, ...choice };
@@ -50,9 +54,3 @@ async function finish(
   const filled = await fill(float, model, written.inserted, options);
   return detailsOf(model, found, written, filled, options, equalization);
 }
-
-/** Options whose progress is a part of the stage's. */
-const within = (options: QuantizeOptions, from: number, to: number): QuantizeOptions => ({
-  ...options,
-  progress: (done, doing) => options.progress(0.9 * (from + (to - from) * done), doing),
-});

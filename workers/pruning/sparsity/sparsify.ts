@@ -8,7 +8,7 @@ import type { Model } from '../../onnx/graph.ts';
 import { Tensor } from '../../onnx/tensor.ts';
 import { floatsOf } from '../../onnx/values.ts';
 import { writeModel } from '../../onnx/write.ts';
-import { portion } from '../prune-to.ts';
+import { portion } from '../../runtime/portion.ts';
 import type { PruneContext, Pruned, PruneSettings, Round } from '../settings.ts';
 import { pruneWithin } from '../targets/budget.ts';
 import { type SparseLayer, sparseLayers } from './layers.ts';

@@ -1,7 +1,8 @@
 /** @file Granularities `channel` and `head`: score, search, cut, prove, rebuild, as far as the target says. */
 
 import type { Model } from '../../onnx/graph.ts';
-import { portion, pruneTo } from '../prune-to.ts';
+import { portion } from '../../runtime/portion.ts';
+import { pruneTo } from '../prune-to.ts';
 import type { PruneContext, Pruned, PruneSettings } from '../settings.ts';
 import { pruneWithin } from '../targets/budget.ts';
 import { pruneToTime } from '../targets/time.ts';

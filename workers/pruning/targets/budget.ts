@@ -2,8 +2,8 @@
 
 import { ServiceError } from '../../../src/contract/errors.ts';
 import type { Model } from '../../onnx/graph.ts';
+import { portion } from '../../runtime/portion.ts';
 import { Judge } from '../../training/judge.ts';
-import { portion } from '../prune-to.ts';
 import type { PruneContext, Pruned } from '../settings.ts';
 import { approach } from './approach.ts';
 

@@ -3,6 +3,7 @@
 import { cloneModel } from '../../onnx/clone.ts';
 import type { Model } from '../../onnx/graph.ts';
 import type { Budget } from '../../runtime/context.ts';
+import { portion } from '../../runtime/portion.ts';
 import { detailsOf, type QuantizeDetails } from '../details.ts';
 import { fill } from '../fill.ts';
 import { PROFILES } from '../profiles.ts';
@@ -45,7 +46,7 @@ export interface MixedDetails extends Omit<QuantizeDetails, 'precision'> {
 
 /** Quantize `model` in place. */
 export async function quantizeMixed(model: Model, options: MixedOptions): Promise<MixedDetails> {
-  const found = await survey(model, { ...options, progress: partOf(options, 0, 0.5) });
+  const found = await survey(model, portion(options, 0, 0.5));
   const float = cloneModel(model);
   const cache: WeightCache = new Map();
   const plain = writeSurvey(cloneModel(float), found, options, undefined, cache);
@@ -88,7 +89,7 @@ function measure(float: Model, found: Survey, plain: Written, options: MixedOpti
   const tensors = found.tensors.filter(({ value }) => wanted.has(value.name));
   const switches = switchable(float, tensors, quantizers, inserted.weights);
   const images = Math.min(IMAGES, options.images);
-  const progress = partOf(options, 0.5, 0.7);
+  const { progress } = portion(options, 0.5, 0.7);
   return sensitivityOf(float, switches, options.feeds(0, images), images, {
     ...options,
     onSite: (done, of) => progress(done / of, `rounding each tensor by itself: ${done} of ${of}`),
@@ -126,9 +127,3 @@ function notHeld({ agreement, drop }: Standing, budget: Budget): string {
   const lost = drop === null ? '' : `, drop ${drop.toFixed(4)}`;
   return `The accuracy budget (${limits.join(', ')}) does not hold on the tune images: agreement ${agreement.toFixed(4)}${lost}.`;
 }
-
-/** Progress of one part of the stage. */
-const partOf =
-  ({ progress }: QuantizeOptions, from: number, to: number): QuantizeOptions['progress'] =>
-  (done, doing) =>
-    progress(from + (to - from) * done, doing);

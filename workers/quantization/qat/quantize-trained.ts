@@ -4,6 +4,7 @@ import { cloneModel } from '../../onnx/clone.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { floatsOf } from '../../onnx/values.ts';
 import type { Budget } from '../../runtime/context.ts';
+import { portion } from '../../runtime/portion.ts';
 import { detailsOf, type QuantizeDetails } from '../details.ts';
 import { type Filled, fill } from '../fill.ts';
 import type { Standing } from '../mixed/search.ts';
@@ -135,7 +136,5 @@ function within(options: TrainedOptions, step: StepName): TrainedOptions {
   const names = LADDERS[options.method] as readonly StepName[];
   const next = names[names.indexOf(step) + 1];
   const [from, to] = [BEGINS[step], next === undefined ? END : BEGINS[next]];
-  const progress = (done: number, doing: string) =>
-    options.progress(from + (to - from) * done, doing);
-  return { ...options, progress };
+  return portion(options, from, to);
 }
