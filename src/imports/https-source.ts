@@ -1,6 +1,6 @@
 /** @file Files by https: from public addresses only, looked at when the import is asked for and again at the connection. */
 
-import { Agent, request } from 'undici';
+import { type Agent, request } from 'undici';
 
 import {
   AddressRefused,
@@ -9,6 +9,7 @@ import {
   guardedLookup,
   type Lookup,
 } from '../egress/addresses.ts';
+import { guardedAgent } from '../egress/agent.ts';
 import { type Fetched, type ImportSource, noFile, refused, unreachable } from './source.ts';
 
 const CONNECT_MS = 15_000;
@@ -22,12 +23,7 @@ export class HttpsSource implements ImportSource {
   /** @param lookup how names are resolved at each connection */
   constructor(allowPrivate: boolean, lookup: Lookup = guardedLookup(allowPrivate)) {
     this.#allowPrivate = allowPrivate;
-    this.#agent = new Agent({
-      connect: { lookup: lookup as never, timeout: CONNECT_MS },
-      headersTimeout: SILENCE_MS,
-      bodyTimeout: SILENCE_MS,
-      keepAliveTimeout: 1000,
-    });
+    this.#agent = guardedAgent(lookup, CONNECT_MS, SILENCE_MS);
   }
 
   async check(url: string): Promise<void> {

@@ -3,6 +3,7 @@
 import { isDigest } from '../contract/digest.ts';
 import { ServiceError } from '../contract/errors.ts';
 import { TRANSFER_KINDS, type TransferKind, type UploadView } from '../contract/transfer.ts';
+import { cleanName } from '../intake/file-name.ts';
 import type { TransferRecord } from '../records/transfers.ts';
 
 const HOUR = 3_600_000;
@@ -38,12 +39,7 @@ export function digestIn({ sha256 }: Metadata): string | null {
   throw new ServiceError('UPLOAD_INVALID', { why });
 }
 
-/** The last part of a path, without control characters: it is shown, never opened. */
-export function nameIn({ filename, name }: Metadata): string | null {
-  const last = (filename ?? name ?? '').split(/[/\\]/).at(-1) ?? '';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  return last.replaceAll(/[\u0000-\u001f\u007f]/g, '').slice(0, 200) || null;
-}
+export const nameIn = ({ filename, name }: Metadata): string | null => cleanName(filename ?? name);
 
 export const metadataOf = ({ kind, name, sha256 }: TransferRecord): Record<string, string> => ({
   kind,

@@ -6,6 +6,7 @@ import type { FastifyRequest } from 'fastify';
 
 import { parseReprDigest } from '../contract/digest.ts';
 import { ServiceError } from '../contract/errors.ts';
+import { cleanName } from '../intake/file-name.ts';
 import type { Received } from '../intake/take.ts';
 import type { Uploads } from '../storage/uploads.ts';
 import type { Collaborators } from './collaborators.ts';
@@ -148,11 +149,4 @@ function attachmentName({ headers }: FastifyRequest): string | undefined {
   const [, quoted, plain] =
     /filename="([^"]+)"|filename=([^;\s]+)/i.exec(headers['content-disposition'] ?? '') ?? [];
   return quoted ?? plain;
-}
-
-/** The last part of a path, without control characters: it is shown, never opened. */
-function cleanName(name: string | undefined): string | null {
-  const last = name?.split(/[/\\]/).at(-1) ?? '';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  return last.replaceAll(/[\u0000-\u001f\u007f]/g, '').slice(0, 200) || null;
 }

@@ -1,9 +1,10 @@
 /** @file One try of one delivery: signed, sent, judged. */
 
 import { Webhook } from 'standardwebhooks';
-import { Agent, request } from 'undici';
+import { type Agent, request } from 'undici';
 
 import { checkUrl, guardedLookup, type Lookup } from '../egress/addresses.ts';
+import { guardedAgent } from '../egress/agent.ts';
 
 export interface Outgoing {
   readonly id: string;
@@ -37,12 +38,7 @@ export class Sender {
   /** @param lookup how names are resolved at each connection */
   constructor(allowPrivate: boolean, lookup: Lookup = guardedLookup(allowPrivate)) {
     this.#allowPrivate = allowPrivate;
-    this.#agent = new Agent({
-      connect: { lookup: lookup as never, timeout: TIMEOUT_MS },
-      headersTimeout: TIMEOUT_MS,
-      bodyTimeout: TIMEOUT_MS,
-      keepAliveTimeout: 1000,
-    });
+    this.#agent = guardedAgent(lookup, TIMEOUT_MS, TIMEOUT_MS);
   }
 
   /** 2xx is success; everything else, redirects too, is failure. Never throws. */
