@@ -5,6 +5,7 @@ import type { Model } from '../onnx/graph.ts';
 import type { Group } from './coupling/groups.ts';
 import type { KeptChannels } from './cut/cut.ts';
 import { chunkOf, floorOf, grainOf, type Sizes } from './multiples.ts';
+import { others } from './others.ts';
 import { CostModel, type Resource } from './search/cost-model.ts';
 import { SEARCHES } from './search/registry.ts';
 import { TimeModel } from './search/time-model.ts';
@@ -67,8 +68,7 @@ function keptOf(
   return new Map(
     groups.flatMap(({ id, size }, i) => {
       if (gone[i]!.length === 0) return [];
-      const out = new Set(gone[i]);
-      return [[id, Array.from({ length: size }, (_, c) => c).filter((c) => !out.has(c))] as const];
+      return [[id, others(size, gone[i]!)] as const];
     }),
   );
 }

@@ -4,6 +4,7 @@ import type { Model } from '../onnx/graph.ts';
 import { chooseChannels, type Goal } from './choose.ts';
 import type { Group } from './coupling/groups.ts';
 import { maskedLosses } from './masked-loss.ts';
+import { others } from './others.ts';
 import type { PruneContext, PruneSettings } from './settings.ts';
 import type { Valued } from './value-groups.ts';
 
@@ -31,7 +32,7 @@ export async function confirmScores(
   const kept = chooseChannels(model, valued, goal, settings, ctx.fileBytes, sizeOf);
   const cases = groups.flatMap((group) => {
     const left = kept.get(group.id);
-    return left ? [{ group, channels: without(group, left) }] : [];
+    return left ? [{ group, channels: others(group.size, left) }] : [];
   });
   const named = cases.map(({ group }) => group);
   const [whole, ...losses] = await maskedLosses(
@@ -55,11 +56,6 @@ export async function confirmScores(
     valued.scores[i]!.map((score) => score * (byGroup.get(group) ?? 1)),
   );
   return { ...valued, scores };
-}
-
-function without({ size }: Group, kept: readonly number[]): number[] {
-  const stays = new Set(kept);
-  return Array.from({ length: size }, (_, c) => c).filter((c) => !stays.has(c));
 }
 
 interface Gone {

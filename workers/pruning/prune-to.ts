@@ -1,6 +1,5 @@
 /** @file Pruning to a share of a cost, in as many rounds as asked for, with fresh scores before each. */
 
-import { countMacs, countParams } from '../onnx/cost.ts';
 import type { Model } from '../onnx/graph.ts';
 import { inferTypes } from '../runtime/infer-types.ts';
 import { portion } from '../runtime/portion.ts';
@@ -13,6 +12,7 @@ import { pruneOnce } from './round.ts';
 import { roundsTo } from './schedule.ts';
 import { COSTS, type Resource } from './search/cost-terms.ts';
 import type { PruneContext, Pruned, PruneSettings, Round } from './settings.ts';
+import { sharesOf } from './shares.ts';
 import { type Valued, valueGroups } from './value-groups.ts';
 
 /** Share of a round's time until all is known of its groups. */
@@ -75,10 +75,7 @@ export async function pruneTo(
 function sharesAndRefusals(original: Model, model: Model): Pick<Pruned, 'shares' | 'refused'> {
   const { refused } = findGroups(original);
   return {
-    shares: {
-      macs: countMacs(model) / countMacs(original),
-      params: countParams(model) / countParams(original),
-    },
+    shares: sharesOf(original, model),
     refused: refused.map(({ value, reason }) => ({ tensor: value.name, reason })),
   };
 }

@@ -30,15 +30,19 @@ export interface Reference {
   readonly report: readonly CutGroup[];
 }
 
-/** @returns the rebuilt model; how many layers changed, and the mean share of held-out error that this took away */
+/**
+ * @param way false, or fewer than two images: the model stays as it was cut
+ * @returns the rebuilt model; how many layers changed, and the mean share of held-out error that this took away
+ */
 export async function rebuild(
-  way: Compensation,
+  way: Compensation | false,
   pruned: Model,
   { model: original, report }: Reference,
   positions: Positions | undefined,
   ctx: PruneContext,
 ): Promise<{ readonly model: Model } & Pick<Round, 'rebuilt' | 'errorRemoved'>> {
   const { samples, binding, threads, signal, seed } = ctx;
+  if (way === false || samples.length < 2) return { model: pruned, rebuilt: 0, errorRemoved: 0 };
   const { model, layers } = await WAYS[way](
     original,
     pruned,

@@ -52,8 +52,6 @@ export async function pruneOnce(
   ctx.progress(CONFIRMING, 'cutting');
   const { model: pruned, report } = await cutTo(model, firm, goal, settings, ctx, sizeOf);
   const { worst } = await provePruned(model, pruned, report, await firstFeeds(ctx), ctx);
-  if (settings.compensate === false || ctx.samples.length < 2)
-    return { model: pruned, report, figures: { proof: worst, rebuilt: 0, errorRemoved: 0 } };
   const { model: rebuilt, ...figures } = await rebuild(
     settings.compensate,
     pruned,

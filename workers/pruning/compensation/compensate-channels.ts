@@ -3,6 +3,7 @@
 import type { Model } from '../../onnx/graph.ts';
 import { observe } from '../criteria/observe/observe.ts';
 import type { Tap } from '../criteria/observe/reductions.ts';
+import { others } from '../others.ts';
 import { type ChannelStatistics, foldInto, type Substitution, substitute } from './channels.ts';
 import { canonicalAt, matchLayers, withWeights } from './compensate.ts';
 import { type Matrix, Products } from './gemm.ts';
@@ -114,7 +115,7 @@ async function rebuilt(match: MatchedLayer, { train, heldOut }: Sets, products: 
   const { original, kept: rows } = match;
   const kept = match.keptInputs!;
   const channels = train.sum.length;
-  const removed = Array.from({ length: channels }, (_, c) => c).filter((c) => !kept.includes(c));
+  const removed = others(channels, kept);
   const taps = original.columns / channels;
   const weight = rowsOfLayer(original, rows);
   const judge = (s: Substitution | undefined) =>

@@ -12,6 +12,7 @@ import type { CutGroup } from '../cut/cut.ts';
 import { provePruned } from '../cut/proof.ts';
 import { rebuild } from '../rebuild.ts';
 import type { PruneContext, Pruned, PruneSettings, Round, Target, Trial } from '../settings.ts';
+import { sharesOf } from '../shares.ts';
 import { isFast, measuredOf, timed } from '../targets/time.ts';
 import { BlockPath } from './block-path.ts';
 import { type Block, droppedBlocks, withoutBlocks } from './blocks.ts';
@@ -56,20 +57,12 @@ async function finished(
   { compensate }: PruneSettings,
   ctx: PruneContext,
 ) {
-  const made =
-    compensate === false || ctx.samples.length < 2
-      ? { model: left, rebuilt: 0, errorRemoved: 0 }
-      : await rebuild(compensate, left, { model, report }, undefined, ctx);
-  await ctx.afterRound?.(made.model, 1);
-  await inferTypes(made.model);
-  const { rebuilt, errorRemoved } = made;
-  return { model: made.model, figures: { rebuilt, errorRemoved } };
+  const reference = { model, report };
+  const { model: made, ...figures } = await rebuild(compensate, left, reference, undefined, ctx);
+  await ctx.afterRound?.(made, 1);
+  await inferTypes(made);
+  return { model: made, figures };
 }
-
-const sharesOf = (model: Model, left: Model): Pruned['shares'] => ({
-  macs: countMacs(left) / countMacs(model),
-  params: countParams(left) / countParams(model),
-});
 
 /** Go along the path as far as the target asks for, or allows. */
 async function follow(path: BlockPath, target: Target, ctx: PruneContext) {

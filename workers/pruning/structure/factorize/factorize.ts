@@ -14,6 +14,7 @@ import { provePruned } from '../../cut/proof.ts';
 import { patchesOver } from '../../rebuild.ts';
 import type { Resource } from '../../search/cost-model.ts';
 import type { PruneContext } from '../../settings.ts';
+import { sharesOf } from '../../shares.ts';
 import { type Factorizable, factorizableLayers, type LeftWhole } from './layers.ts';
 import {
   type Costing,
@@ -96,10 +97,7 @@ export async function factorizeModel(
   return {
     ...{ model: made.model, rebuilt: made.rebuilt, refused, proof: worst },
     layers: decisions.map(described),
-    shares: {
-      macs: countMacs(factored) / countMacs(model),
-      params: countParams(factored) / countParams(model),
-    },
+    shares: sharesOf(model, factored),
     changes: { latency: true, fileBytes: true },
   };
 }
