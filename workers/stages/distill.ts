@@ -4,7 +4,14 @@ import { Type } from 'typebox';
 
 import { refuseUntrainable } from '../training/trainable.ts';
 import { DISTILL_OPTIONS } from './distill-options.ts';
-import { lengthOf, REFIT_OPTION, TRAIN_OPTIONS, trainContext, trainingImages } from './finetune.ts';
+import {
+  lengthOf,
+  REFIT_OPTION,
+  TRAIN_OPTIONS,
+  tellWithoutGain,
+  trainContext,
+  trainingImages,
+} from './finetune.ts';
 import { expectSameInterface } from './same-interface.ts';
 import { defineStage } from './stage.ts';
 import { trainTaught } from './teaching.ts';
@@ -29,10 +36,7 @@ export const distill = defineStage({
     const images = trainingImages('distill', ctx);
     await refuseUntrainable(model);
     const { trained, details } = await trainTaught(model, chosen, images, ctx, trainContext(ctx));
-    if (trained.bestStep === 0)
-      ctx.warn(
-        `Distillation did not raise ${trained.metric} on the tune images (${trained.before.toFixed(4)}): the weights stay as they came.`,
-      );
+    tellWithoutGain('Distillation', trained, ctx);
     return { model, details: { ...trained, ...details } };
   },
 

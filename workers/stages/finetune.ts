@@ -162,15 +162,24 @@ export const finetune = defineStage({
     const images = trainingImages('finetune', ctx);
     await refuseUntrainable(model);
     const trained = await trainInPlace(model, chosen, { ...trainContext(ctx), ...images });
-    if (trained.bestStep === 0)
-      ctx.warn(
-        `Training did not raise ${trained.metric} on the tune images (${trained.before.toFixed(4)}): the weights stay as they came.`,
-      );
+    tellWithoutGain('Training', trained, ctx);
     return { model, details: { ...trained, images: counts(images) } };
   },
 
   ensures: expectSameInterface,
 });
+
+/** A warning where no weights were better than those that came. */
+export function tellWithoutGain(
+  what: string,
+  { bestStep, metric, before }: Trained,
+  ctx: Pick<RunContext, 'warn'>,
+): void {
+  if (bestStep > 0) return;
+  ctx.warn(
+    `${what} did not raise ${metric} on the tune images (${before.toFixed(4)}): the weights stay as they came.`,
+  );
+}
 
 /** Train `model` as the options say, norms inserted and folded included. */
 export async function trainInPlace(
