@@ -1,6 +1,7 @@
 /** @file Named files of a tenant in Redis: what models and data sets have in common. */
 
 import type { Redis } from 'ioredis';
+import type { Page } from './page.ts';
 
 import { keepStored } from './stored-bytes.ts';
 
@@ -14,12 +15,6 @@ export interface CatalogEntry {
   /** File name as uploaded. */
   readonly name: string | null;
   readonly createdAt: string;
-}
-
-export interface CatalogPage<Entry> {
-  readonly items: readonly Entry[];
-  /** Null: this was the last page. */
-  readonly nextCursor: string | null;
 }
 
 /**
@@ -69,7 +64,7 @@ export class Catalog<Entry extends CatalogEntry> {
   }
 
   /** Newest first. @param cursor `nextCursor` of the page before @param limit 1–200 */
-  async list(tenant: string, limit: number, cursor?: string): Promise<CatalogPage<Entry>> {
+  async list(tenant: string, limit: number, cursor?: string): Promise<Page<Entry>> {
     const from = cursor === undefined ? 0 : await this.#after(tenant, cursor);
     const ids = await this.#redis.zrevrange(this.#order(tenant), from, from + limit);
     const page = ids.slice(0, limit);

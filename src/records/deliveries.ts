@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 
 import type { DeliveryView, Try } from '../contract/webhook.ts';
 import type { JobKeys } from './job-keys.ts';
+import { newestPage, type Page } from './page.ts';
 import type { WebhookMessage } from './webhook-message.ts';
 
 export interface DeliveryRecord extends DeliveryView {
@@ -13,16 +14,13 @@ export interface DeliveryRecord extends DeliveryView {
   readonly round: number;
 }
 
-export interface DeliveryPage {
-  readonly items: readonly DeliveryRecord[];
-  /** Null: this was the last page. */
-  readonly nextCursor: string | null;
-}
-
 const KEPT = 1000;
 const KEPT_TRIES = 20;
 
 export const DELIVERY_CURSOR_PATTERN = '^\\d{13}-msg_\\w{1,100}$';
+
+/** What follows the time in a place. */
+const idOf = (place: string): string => place.slice(place.indexOf('-') + 1);
 
 /** A hash (id → JSON), and a sorted set of `<time>-<id>` with all scores 0, so that a page is a range of names. */
 export class Deliveries {
@@ -45,7 +43,7 @@ export class Deliveries {
       .exec();
     const old = await this.#redis.zrange(order, 0, -KEPT - 1);
     if (old.length === 0) return;
-    const ids = old.map((place) => place.slice(place.indexOf('-') + 1));
+    const ids = old.map(idOf);
     await this.#redis
       .multi()
       .hdel(entries, ...ids)
@@ -59,23 +57,9 @@ export class Deliveries {
   }
 
   /** Newest first. @param limit 1–200 @param cursor `nextCursor` of the page before */
-  async list(endpoint: string, limit: number, cursor?: string): Promise<DeliveryPage> {
+  list(endpoint: string, limit: number, cursor?: string): Promise<Page<DeliveryRecord>> {
     const [entries, order] = this.#of(endpoint);
-    const from = cursor === undefined ? '+' : `(${cursor}`;
-    const places = await this.#redis.zrange(
-      order,
-      from,
-      '-',
-      'BYLEX',
-      'REV',
-      'LIMIT',
-      0,
-      limit + 1,
-    );
-    const ids = places.slice(0, limit).map((place) => place.slice(place.indexOf('-') + 1));
-    const found = ids.length === 0 ? [] : await this.#redis.hmget(entries, ...ids);
-    const items = found.flatMap((json) => (json ? [JSON.parse(json) as DeliveryRecord] : []));
-    return { items, nextCursor: places.length > limit ? places[limit - 1]! : null };
+    return newestPage(this.#redis, { entries, order, idOf }, limit, cursor);
   }
 
   /** @returns the record as it then stands; undefined: it has made room for others */

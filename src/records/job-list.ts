@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 
 import type { JobKeys } from './job-keys.ts';
 import type { JobRecord, Status } from './job-record.ts';
+import type { Page } from './page.ts';
 
 export interface JobFilter {
   readonly status?: Status;
@@ -21,12 +22,6 @@ export interface JobFilter {
   readonly cursor?: string;
 }
 
-export interface JobPage {
-  readonly items: readonly JobRecord[];
-  /** Null: this was the last page. */
-  readonly nextCursor: string | null;
-}
-
 const BATCH = 200;
 
 /** Ids sort by time of creation (UUIDv7), so a page is a range of ids and the cursor is the last one seen. */
@@ -35,7 +30,7 @@ export async function listJobs(
   keys: JobKeys,
   tenant: string,
   filter: JobFilter,
-): Promise<JobPage> {
+): Promise<Page<JobRecord>> {
   const limit = Math.min(200, Math.max(1, filter.limit ?? 50));
   const index = keys.ofTenant(tenant, filter.status);
   const items: JobRecord[] = [];

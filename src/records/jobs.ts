@@ -5,9 +5,10 @@ import type { Redis } from 'ioredis';
 import { teacherModels } from '../contract/teachers.ts';
 import { figuresKey, stepsOf } from './figures.ts';
 import { DEFAULT_PREFIX, type JobKeys, jobKeys } from './job-keys.ts';
-import { type JobFilter, type JobPage, listJobs } from './job-list.ts';
+import { type JobFilter, listJobs } from './job-list.ts';
 import { type JobRecord, type NewJob, newJobRecord, TERMINAL } from './job-record.ts';
 import { CHANGE, CREATE } from './job-scripts.ts';
+import type { Page } from './page.ts';
 import { exceeded } from './quotas.ts';
 import { bytesOf, keepStored } from './stored-bytes.ts';
 import type { StoredEvent } from './stored-event.ts';
@@ -90,7 +91,7 @@ export class Jobs {
   }
 
   /** Newest first. */
-  list(tenant: string, filter: JobFilter = {}): Promise<JobPage> {
+  list(tenant: string, filter: JobFilter = {}): Promise<Page<JobRecord>> {
     return listJobs(this.#redis, this.keys, tenant, filter);
   }
 

@@ -3,6 +3,7 @@
 import type { Redis } from 'ioredis';
 
 import type { SweepView } from '../contract/sweep.ts';
+import { newestPage, type Page } from './page.ts';
 
 export interface SweepRecord {
   readonly id: string;
@@ -16,12 +17,6 @@ export interface SweepRecord {
     readonly point: Readonly<Record<string, unknown>>;
   }[];
   readonly createdAt: string;
-}
-
-export interface SweepPage {
-  readonly items: readonly SweepRecord[];
-  /** Null: this was the last page. */
-  readonly nextCursor: string | null;
 }
 
 /** Ids sort by time of creation, so a page is a range of ids and the cursor is the last one seen. */
@@ -52,14 +47,9 @@ export class Sweeps {
   }
 
   /** Newest first. @param limit 1–200 @param cursor `nextCursor` of the page before */
-  async list(tenant: string, limit: number, cursor?: string): Promise<SweepPage> {
-    const from = cursor === undefined ? '+' : `(${cursor}`;
-    const range = [from, '-', 'BYLEX', 'REV', 'LIMIT', 0, limit + 1] as const;
-    const ids = await this.#redis.zrange(this.#order(tenant), ...range);
-    const page = ids.slice(0, limit);
-    const found = page.length === 0 ? [] : await this.#redis.hmget(this.#entries(tenant), ...page);
-    const items = found.flatMap((json) => (json ? [JSON.parse(json) as SweepRecord] : []));
-    return { items, nextCursor: ids.length > limit ? page.at(-1)! : null };
+  list(tenant: string, limit: number, cursor?: string): Promise<Page<SweepRecord>> {
+    const keys = { entries: this.#entries(tenant), order: this.#order(tenant) };
+    return newestPage(this.#redis, keys, limit, cursor);
   }
 
   async remove(tenant: string, id: string): Promise<void> {

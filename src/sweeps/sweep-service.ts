@@ -3,7 +3,8 @@
 import type { SweepView } from '../contract/sweep.ts';
 import type { JobService } from '../queue/job-service.ts';
 import { type JobRecord, TERMINAL } from '../records/job-record.ts';
-import type { SweepPage, SweepRecord, Sweeps } from '../records/sweeps.ts';
+import type { Page } from '../records/page.ts';
+import type { SweepRecord, Sweeps } from '../records/sweeps.ts';
 import { sweepView } from './view.ts';
 
 /** Tell whoever listens that a sweep has ended. The same again is one message. */
@@ -27,7 +28,7 @@ export class SweepService {
     return this.#sweeps.get(tenant, id);
   }
 
-  list(tenant: string, limit: number, cursor?: string): Promise<SweepPage> {
+  list(tenant: string, limit: number, cursor?: string): Promise<Page<SweepRecord>> {
     return this.#sweeps.list(tenant, limit, cursor);
   }
 

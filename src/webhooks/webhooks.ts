@@ -15,14 +15,10 @@ import {
   type WebhookChange,
 } from '../contract/webhook.ts';
 import { checkTarget } from '../egress/addresses.ts';
-import {
-  Deliveries,
-  type DeliveryPage,
-  type DeliveryRecord,
-  newDelivery,
-} from '../records/deliveries.ts';
+import { Deliveries, type DeliveryRecord, newDelivery } from '../records/deliveries.ts';
 import { type EndpointRecord, Endpoints, MOST_ENDPOINTS } from '../records/endpoints.ts';
 import type { Jobs } from '../records/jobs.ts';
+import type { Page } from '../records/page.ts';
 import { sweepMessage, type WebhookMessage } from '../records/webhook-message.ts';
 import type { Seal } from '../secrets/seal.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
@@ -177,7 +173,7 @@ export class Webhooks {
     id: string,
     limit: number,
     cursor?: string,
-  ): Promise<DeliveryPage> {
+  ): Promise<Page<DeliveryRecord>> {
     await this.get(tenant, id);
     return this.#log.list(id, limit, cursor);
   }
