@@ -21,14 +21,13 @@ const ROUND_MS = 1800;
 const SEEN_MS = 1000;
 /** While Redis is away nothing ends by itself. */
 const CLOSE_MS = 1000;
+/** A job is admitted once: its place changes under a reader once, and once more where it is queued anew. */
+const MOST_TRIES = 3;
 
 /**
  * The line is the truth, BullMQ's queues hold at most slots + 2 jobs of each pool. Any process may dispatch at any time,
  * and any may die: a job that was admitted and never queued is queued by the next round of `tend`.
  */
-/** A job is admitted once: its place changes under a reader once, and once more where it is queued anew. */
-const MOST_TRIES = 3;
-
 export class FairQueue implements JobQueue {
   readonly #redis: Redis;
   readonly #absent: string;
