@@ -14,24 +14,7 @@ import type { TrainSettings } from '../../../workers/training/settings.ts';
 import { type TrainContext, train } from '../../../workers/training/train.ts';
 import { yolov8 } from '../../helpers/head-models.ts';
 import { SQUARE_CLASSES } from '../../helpers/squares.ts';
-
-export const SETTINGS: TrainSettings = {
-  length: { steps: 6 },
-  lr: 0.01,
-  optimizer: 'adamw',
-  schedule: 'cosine',
-  warmUp: 0.1,
-  batch: 4,
-  decay: 0,
-  clip: 10,
-  ema: false,
-  freeze: [],
-  augment: false,
-  loss: 'auto',
-  labelSmoothing: 0.1,
-  batchStatistics: false,
-  patience: 0,
-};
+import { PLAIN_TRAINING, quietRun } from '../../helpers/training.ts';
 
 export const CONSTANT: DistillSettings = {
   signals: undefined,
@@ -76,12 +59,10 @@ export async function taught(images: readonly Sample[], given: Taught = {}) {
   const teacher = teacherOf('input', given.teacher ?? yolov8(), binding, false);
   const [fit, tune] = [images.slice(0, -3), images.slice(-3)];
   const judged = await judgeTeacher(teacher, binding, tune, {});
-  const settings = { ...SETTINGS, ...given.settings };
+  const settings = { ...PLAIN_TRAINING, ...given.settings };
   const common = {
     binding,
-    seed: 3,
-    threads: 1,
-    provider: 'cpu',
+    ...quietRun(),
     info: (message: string) => void told.infos.push(message),
     warn: (message: string) => void told.warnings.push(message),
   };
@@ -94,9 +75,6 @@ export async function taught(images: readonly Sample[], given: Taught = {}) {
     ...common,
     fit,
     tune,
-    signal: new AbortController().signal,
-    kept: undefined,
-    progress: () => {},
     metric: (record) => void told.metrics.push(record),
     companion,
     reference: judged.evaluation,

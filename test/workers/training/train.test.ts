@@ -15,24 +15,9 @@ import { yolov8 } from '../../helpers/head-models.ts';
 import { testFolder } from '../../helpers/image-folder.ts';
 import { SQUARE_CLASSES, squares } from '../../helpers/squares.ts';
 import { modelOf, randomWeight, shapeWeight } from '../../helpers/tiny-model.ts';
+import { PLAIN_TRAINING, quietRun } from '../../helpers/training.ts';
 
-const BASE: TrainSettings = {
-  length: { steps: 24 },
-  lr: 0.01,
-  optimizer: 'adamw',
-  schedule: 'cosine',
-  warmUp: 0.1,
-  batch: 4,
-  decay: 'auto',
-  clip: 10,
-  ema: true,
-  freeze: [],
-  augment: false,
-  loss: 'auto',
-  labelSmoothing: 0.1,
-  batchStatistics: false,
-  patience: 0,
-};
+const BASE: TrainSettings = { ...PLAIN_TRAINING, length: { steps: 24 }, decay: 'auto', ema: true };
 
 let images: Sample[];
 beforeAll(async () => {
@@ -65,14 +50,8 @@ function context(model: Model, more: Partial<TrainContext> = {}): TrainContext &
     binding: bindTask(model, { classes: SQUARE_CLASSES }),
     fit: images.slice(0, 12),
     tune: images.slice(12),
-    seed: 3,
-    threads: 1,
-    provider: 'cpu',
-    signal: new AbortController().signal,
-    kept: undefined,
-    progress: () => {},
+    ...quietRun(),
     warn: (message) => void told.warnings.push(message),
-    info: () => {},
     metric: (record) => void told.metrics.push(record),
     told,
     ...more,

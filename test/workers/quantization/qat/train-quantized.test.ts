@@ -31,27 +31,18 @@ import { bindTask } from '../../../../workers/tasks/registry.ts';
 import { yolov8 } from '../../../helpers/head-models.ts';
 import { testFolder } from '../../../helpers/image-folder.ts';
 import { SQUARE_CLASSES, squares } from '../../../helpers/squares.ts';
+import { PLAIN_TRAINING, quietRun } from '../../../helpers/training.ts';
 import { quantized } from '../quantized.ts';
 import { classifier } from './classifier.ts';
 
 const SITES = { shares: [], reduceRange: false };
 
 const SETTINGS: QatSettings = {
+  ...PLAIN_TRAINING,
   length: { steps: 40 },
   lr: 2e-3,
-  optimizer: 'adamw',
-  schedule: 'cosine',
   warmUp: 0,
-  batch: 4,
-  decay: 0,
-  clip: 10,
-  ema: false,
-  freeze: [],
-  augment: false,
-  loss: 'auto',
   labelSmoothing: 0,
-  batchStatistics: false,
-  patience: 0,
   estimator: 'lsq',
   holdRanges: 0.5,
 };
@@ -95,14 +86,7 @@ function context(float: Model, more: Partial<QatContext> = {}): QatContext & { t
     binding: bindTask(float),
     fit: images.slice(0, 12),
     tune: images.slice(12),
-    seed: 3,
-    threads: 1,
-    provider: 'cpu',
-    signal: new AbortController().signal,
-    kept: undefined,
-    progress: () => {},
-    warn: () => {},
-    info: () => {},
+    ...quietRun(),
     metric: (record) => void told.metrics.push(record),
     told,
     ...more,
