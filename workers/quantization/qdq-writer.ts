@@ -53,10 +53,18 @@ export class QdqWriter {
 
   /** Zero points of symmetric formats, stored once for each length. */
   #zeros(format: WeightFormat | 'int32', count: number): Value {
-    const stem = `zero_point/${format}/${count}`;
-    const value =
-      this.#zeroPoints.get(stem) ??
-      this.#initializer(stem, makeTensor(format, [count], new Uint8Array(count)));
+    return this.#once(`zero_point/${format}/${count}`, () =>
+      makeTensor(format, [count], new Uint8Array(count)),
+    );
+  }
+
+  /** Zero points of activations, each number stored once. */
+  #zeroPoint(format: Quantizer['format'], at: number): Value {
+    return this.#once(`zero_point/${format}@${at}`, () => makeTensor(format, [], [at]));
+  }
+
+  #once(stem: string, make: () => Tensor): Value {
+    const value = this.#zeroPoints.get(stem) ?? this.#initializer(stem, make());
     this.#zeroPoints.set(stem, value);
     return value;
   }
@@ -74,7 +82,7 @@ export class QdqWriter {
       shape: shapeKnown(source),
     });
     this.#added.push({
-      name: this.#names.fresh(`${stem}/DequantizeLinear`),
+      name: out.name,
       op: 'DequantizeLinear',
       domain: '',
       inputs: [source, scale, zero],
@@ -139,7 +147,7 @@ export class QdqWriter {
     readers: 'all' | ReadonlySet<Node>,
   ): void {
     const s = this.#initializer(`${value.name}/scale`, Tensor.float32([], [scale]));
-    const z = this.#initializer(`${value.name}/zero_point`, makeTensor(format, [], [zeroPoint]));
+    const z = this.#zeroPoint(format, zeroPoint);
     const shape = shapeKnown(value);
     const codes = new Value(this.#names.fresh(`${value.name}/quantized`), {
       kind: 'tensor',
@@ -152,7 +160,7 @@ export class QdqWriter {
     else if (this.#graph.outputs.includes(value)) this.#renameOutput(value, out);
     else replaceUses(this.#graph, value, out);
     this.#added.push({
-      name: this.#names.fresh(`${value.name}/QuantizeLinear`),
+      name: codes.name,
       op: 'QuantizeLinear',
       domain: '',
       inputs: [value, s, z],
