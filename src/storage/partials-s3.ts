@@ -43,7 +43,7 @@ export class S3Partials implements PartialFiles {
   ): Promise<void> {
     await mkdir(this.#incoming, { recursive: true });
     const path = join(this.#incoming, randomUUID());
-    const file = await open(path, 'wx');
+    const file = await open(path, 'ax');
     let [at, bytes] = [offset, 0];
     const keep = async () => {
       if (bytes === 0) return;
@@ -55,7 +55,7 @@ export class S3Partials implements PartialFiles {
     };
     try {
       for await (const chunk of source) {
-        await file.write(chunk, 0, chunk.length, bytes);
+        await file.appendFile(chunk); // all of it: a single write may take less
         bytes += chunk.length;
         if (bytes >= PIECE_BYTES) await keep();
       }
