@@ -51,7 +51,7 @@ export async function quantizeMixed(model: Model, options: MixedOptions): Promis
   const cache: WeightCache = new Map();
   const plain = writeSurvey(cloneModel(float), found, options, undefined, cache);
   const started = performance.now();
-  const sensitivities = await measure(float, found, plain, options);
+  const sensitivities = await measure(model, found, plain, options);
   const sensitivitySeconds = (performance.now() - started) / 1000;
   const { relief } = PROFILES[options.profile];
   const placement = { ...plain.placement, products: productsIn(float, plain) };
@@ -83,6 +83,7 @@ function productsIn({ graph }: Model, { placement }: Written) {
   return graph.nodes.filter((n) => names.has(n.outputs[0]?.name ?? ''));
 }
 
+/** @param float what was surveyed: its nodes are those that read the found tensors */
 function measure(float: Model, found: Survey, plain: Written, options: MixedOptions) {
   const { placement, quantizers, inserted } = plain;
   const wanted = new Set(placement.tensors.map(({ value }) => value.name));

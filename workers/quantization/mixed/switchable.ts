@@ -30,7 +30,7 @@ export interface Switchable {
  * Every quantized tensor x becomes Where(switch, dequantize(quantize(x, scale, zero point)), x), its switch, scale and zero
  * point inputs of the graph; every weight Where(switch, rounded, weight).
  *
- * @param float the model before quantization
+ * @param float the model before quantization, its nodes among the readers of `tensors`
  * @param tensors @param weights where its quantized form rounds
  */
 export function switchable(

@@ -119,13 +119,14 @@ test.each([
   const options = await int8Options({ profile, feeds: each, images: seen.length });
   const result = cloneModel(model);
 
-  const { mixed, convMacs8bit } = await quantizeMixed(result, {
+  const { mixed, convMacs8bit, sensitivities } = await quantizeMixed(result, {
     ...options,
     judge,
     budget: { minAgreement: 0.98 },
   });
 
   checkModel(result);
+  expect(sensitivities.filter((s) => s.harm === 0)).toEqual([]);
   expect(mixed.held).toBe(true);
   expect(mixed.flips.map((f) => f.to)).toContain(to);
   expect(mixed.flips.length).toBeLessThan(5);
