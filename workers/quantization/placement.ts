@@ -1,5 +1,6 @@
 /** @file Which products run in integers, and which tensors are quantized for them. */
 
+import { subgraphsOf } from '../onnx/attributes.ts';
 import { findDecodeTail } from '../onnx/decode-tail.ts';
 import { dtypeKnown, type Graph, type Node, type Value } from '../onnx/graph.ts';
 import { isTrained, weightIndex } from '../onnx/trained.ts';
@@ -69,6 +70,7 @@ export function place(graph: Graph, options: PlaceOptions): Placement {
     else if (known.readers !== 'all') known.readers.add(node);
   }
   const float = [...reasons].map(([node, reason]) => floatEntry(node, reason));
+  float.push(...productsWithin(graph).map((n) => floatEntry(n, 'it stands in a branch or a loop')));
   for (const node of products) {
     const target = ownOutput(node, profile, index);
     if (!target) continue;
@@ -121,6 +123,15 @@ function ownOutput(
 }
 
 const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+
+/** Products of the graphs inside nodes. */
+const productsWithin = (graph: Graph): Node[] =>
+  graph.nodes
+    .flatMap(subgraphsOf)
+    .flatMap((inner) => [
+      ...inner.nodes.filter((n) => PRODUCTS.has(n.op) && n.domain === ''),
+      ...productsWithin(inner),
+    ]);
 
 /** Every product that stays in float, and why. */
 function floatReasons(

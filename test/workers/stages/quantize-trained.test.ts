@@ -3,17 +3,9 @@
 import { Value } from 'typebox/value';
 import { expect, test } from 'vitest';
 
-import type { Dataset } from '../../../workers/data/dataset.ts';
-import type { Model } from '../../../workers/onnx/graph.ts';
-import type { RunContext } from '../../../workers/runtime/context.ts';
 import { quantize } from '../../../workers/stages/quantize.ts';
-import { bindTask } from '../../../workers/tasks/registry.ts';
-import { testFolder } from '../../helpers/image-folder.ts';
-import { squares } from '../../helpers/squares.ts';
 import { classifier } from '../quantization/qat/classifier.ts';
-
-const options = (given: object) =>
-  Value.Default(quantize.options, structuredClone(given)) as Record<string, unknown>;
+import { options, quantizing } from './quantizing.ts';
 
 const REFUSED = [
   [{ method: 'qat', precision: 'fp16' }, ['method', 'precision']],
@@ -38,34 +30,10 @@ test('the budget counts where something is decided by it', () => {
   expect(needs({ method: 'hybrid' })).toBe(true);
 });
 
-async function context(model: Model, budget: RunContext['budget'], images = 10) {
-  const folder = await testFolder();
-  const all = await squares(folder, images);
-  const samples = all.map(({ name, file }) => ({ name, file }));
-  const task = bindTask(model);
-  const told: { readonly warnings: string[]; readonly metrics: object[]; done: number } = {
-    ...{ warnings: [], metrics: [], done: 0 },
-  };
-  const dataset = { splits: { train: samples, val: [], test: [] } } as unknown as Dataset;
-  const ctx: RunContext = {
-    ...{ signal: new AbortController().signal, seed: 0, threads: 1, provider: 'cpu' },
-    ...{ dataset, task, preprocess: task.preprocess, budget, scratch: folder },
-    progress: (done) => {
-      expect(done).toBeGreaterThanOrEqual(told.done - 1e-9);
-      told.done = done;
-    },
-    warn: (message) => void told.warnings.push(message),
-    info: () => {},
-    otherModel: () => Promise.reject(new Error('no stage here reads another')),
-    metric: (record) => void told.metrics.push(record),
-  };
-  return { ctx, told };
-}
-
 const SHORT = { steps: 4, batch: 4, augment: false };
 
 test('hybrid ends with the first step that holds', async () => {
-  const { ctx, told } = await context(classifier(), { minAgreement: 0.01 });
+  const { ctx, told } = await quantizing(classifier(), { minAgreement: 0.01 });
   const { details } = await quantize.run(classifier(), options({ method: 'hybrid' }), ctx);
   expect(details).toMatchObject({ method: 'hybrid', kept: 'ptq', qat: null });
   expect(details['steps']).toHaveLength(1);
@@ -73,7 +41,7 @@ test('hybrid ends with the first step that holds', async () => {
 });
 
 test('hybrid goes to its end where no step holds, and says so', async () => {
-  const { ctx, told } = await context(classifier(), { minAgreement: 1, maxDrop: 0 });
+  const { ctx, told } = await quantizing(classifier(), { minAgreement: 1, maxDrop: 0 });
   const given = options({ method: 'hybrid', qat: SHORT });
   const unreachable = { ...ctx, budget: { minAgreement: 1.1 } };
   const { model, details } = await quantize.run(classifier(), given, unreachable);
@@ -87,7 +55,7 @@ test('hybrid goes to its end where no step holds, and says so', async () => {
 });
 
 test('qat trains whatever the budget, and without images nothing', async () => {
-  const { ctx } = await context(classifier(), undefined);
+  const { ctx } = await quantizing(classifier(), undefined);
   const { details } = await quantize.run(
     classifier(),
     options({ method: 'qat', qat: { ...SHORT, estimator: 'ste' } }),
