@@ -1,6 +1,9 @@
 /** @file The HTTP application over the given collaborators. Reads no environment and opens no socket. */
 
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type {
+  FastifyPluginAsyncTypebox,
+  TypeBoxTypeProvider,
+} from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 
 import { ServiceError } from './contract/errors.ts';
@@ -23,6 +26,7 @@ import type { Collaborators } from './routes/collaborators.ts';
 import { datasetRoutes } from './routes/datasets.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { docsRoutes } from './routes/docs.ts';
+import { EventStreams, type Streaming } from './routes/event-stream.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { importRoutes } from './routes/imports.ts';
@@ -51,7 +55,9 @@ export interface AppOptions {
   readonly logger?: FastifyBaseLogger;
 }
 
-const V1 = [
+const V1: readonly FastifyPluginAsyncTypebox<
+  Collaborators & Streaming & { withoutKeys: boolean }
+>[] = [
   modelRoutes,
   datasetRoutes,
   uploadRoutes,
@@ -102,7 +108,9 @@ export async function buildApp(deps: Collaborators, options: AppOptions) {
   const metrics = installMetrics(app, sourcesOf(deps));
   await installOpenApi(app, options);
   const withoutKeys = options.apiKeys.length === 0;
-  for (const routes of V1) await app.register(routes, { ...deps, withoutKeys, prefix: '/v1' });
+  const streams = new EventStreams(deps.closing);
+  for (const routes of V1)
+    await app.register(routes, { ...deps, withoutKeys, streams, prefix: '/v1' });
   await app.register(healthRoutes, { ...deps, metrics });
   await app.register(docsRoutes);
   await app.ready();

@@ -5,14 +5,16 @@ import { Type } from 'typebox';
 
 import type { SweepView } from '../contract/sweep.ts';
 import type { SweepRecord } from '../records/sweeps.ts';
-import { clientGone } from './client-gone.ts';
 import type { Collaborators } from './collaborators.ts';
-import { streamOf } from './events.ts';
+import { blockOf, type EventStream, type Streaming } from './event-stream.ts';
 import { bytes, problems } from './schemas.ts';
 import { findSweep } from './sweeps.ts';
 import { hasEnded, viewsOf } from './watch-sweep.ts';
 
-export const sweepEventRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app, deps) => {
+export const sweepEventRoutes: FastifyPluginAsyncTypebox<Collaborators & Streaming> = async (
+  app,
+  deps,
+) => {
   app.get(
     '/sweeps/:id/events',
     {
@@ -31,13 +33,24 @@ export const sweepEventRoutes: FastifyPluginAsyncTypebox<Collaborators> = async 
     },
     async (request, reply) => {
       const sweep = await findSweep(deps, request.tenant, request.params.id);
-      const signal = AbortSignal.any([clientGone(reply), deps.closing]);
-      reply.type('text/event-stream; charset=utf-8').header('cache-control', 'no-store');
-      reply.header('x-accel-buffering', 'no');
-      return reply.send(streamOf(blocks(deps, sweep, signal), signal, request.log));
+      const stream = deps.streams.open(reply);
+      const gone = new AbortController();
+      stream.whenEnded(() => gone.abort());
+      follow(deps, sweep, stream, gone.signal)
+        .catch((error) => request.log.warn({ err: error }, 'a stream of events broke off'))
+        .finally(() => stream.end());
     },
   );
 };
+
+async function follow(
+  deps: Collaborators,
+  sweep: SweepRecord,
+  stream: EventStream,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const text of blocks(deps, sweep, signal)) await stream.write(text);
+}
 
 async function* blocks(
   deps: Collaborators,
@@ -46,9 +59,9 @@ async function* blocks(
 ): AsyncGenerator<string> {
   let before: SweepView | undefined;
   for await (const view of viewsOf(deps, sweep, signal)) {
-    if (!before) yield block('snapshot', view);
+    if (!before) yield blockOf('snapshot', view);
     else yield* differences(before, view);
-    if (hasEnded(view)) yield block('state', view);
+    if (hasEnded(view)) yield blockOf('state', view);
     before = view;
   }
 }
@@ -57,9 +70,7 @@ function* differences(before: SweepView, now: SweepView): Generator<string> {
   const at = new Date().toISOString();
   for (const [i, { id, status, outcome }] of now.jobs.entries())
     if (status !== before.jobs[i]?.status)
-      yield block('job', { sweep: now.id, at, id, status, outcome });
+      yield blockOf('job', { sweep: now.id, at, id, status, outcome });
   const { id: sweep, progress, front, best } = now;
-  if (progress !== before.progress) yield block('progress', { sweep, at, progress, front, best });
+  if (progress !== before.progress) yield blockOf('progress', { sweep, at, progress, front, best });
 }
-
-const block = (event: string, data: object) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;

@@ -1,7 +1,7 @@
-/** @file Wait for a job to change, and follow what it says. */
+/** @file Wait for a job to change. */
 
-import type { JobEvents, StreamedEvent } from '../records/events.ts';
-import { type JobRecord, TERMINAL } from '../records/job-record.ts';
+import type { JobEvents } from '../records/events.ts';
+import type { JobRecord } from '../records/job-record.ts';
 import type { Collaborators } from './collaborators.ts';
 
 type Needs = Pick<Collaborators, 'service' | 'events'>;
@@ -51,46 +51,6 @@ export function waitForJob(
   return waitFor(events, job.id, read, seconds, signal, enough);
 }
 
-/**
- * Events of a job after the given one as they come, to the terminal one of its latest attempt.
- *
- * @param after id of the last event that is known; '' is from the beginning
- */
-export async function* eventsOf(
-  { service, events }: Needs,
-  { tenant, id }: Pick<JobRecord, 'tenant' | 'id'>,
-  after: string,
-  signal: AbortSignal,
-): AsyncGenerator<StreamedEvent> {
-  let last = after;
-  let ended = false;
-  const bell = new Bell();
-  const stop = events.watch(id, bell.ring);
-  try {
-    while (!signal.aborted) {
-      const heard = bell.next();
-      const batch = await events.read(id, last);
-      for (const event of batch) {
-        yield event;
-        last = event.id;
-      }
-      if (batch.length > 0) continue;
-      if (ended) return;
-      // Record and event are written in one step: once more, for what came between the two reads.
-      ended = await hasEnded(service, tenant, id);
-      if (!ended) await either(heard, undefined, signal);
-    }
-  } finally {
-    stop();
-  }
-}
-
-/** A function of its own, so that no record is kept by those who wait. */
-async function hasEnded(service: Needs['service'], tenant: string, id: string): Promise<boolean> {
-  const job = await service.jobs.get(tenant, id);
-  return !job || TERMINAL.has(job.status);
-}
-
 /** Remembers a ring that came while nobody was waiting. */
 class Bell {
   #rung = Promise.withResolvers<void>();
@@ -106,12 +66,12 @@ class Bell {
 
 async function either(
   heard: Promise<void>,
-  milliseconds: number | undefined,
+  milliseconds: number,
   signal: AbortSignal,
 ): Promise<void> {
   const aborted = Promise.withResolvers<void>();
   const leave = () => aborted.resolve();
-  const clock = milliseconds === undefined ? undefined : setTimeout(leave, milliseconds);
+  const clock = setTimeout(leave, milliseconds);
   signal.addEventListener('abort', leave, { once: true });
   await Promise.race([heard, aborted.promise]);
   clearTimeout(clock);
