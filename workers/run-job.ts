@@ -5,7 +5,7 @@ import { failureOf } from './jobs/failure.ts';
 import { type Job, prepareJob, type RunJobInput } from './jobs/job.ts';
 import { TRYING } from './jobs/job-file.ts';
 import { jobFiles } from './jobs/job-files.ts';
-import { Ledger } from './jobs/ledger.ts';
+import { INPUT, Ledger } from './jobs/ledger.ts';
 import {
   type Evaluations,
   evaluateSplits,
@@ -100,7 +100,8 @@ async function runStages(
   const reports: StageReport[] = [];
   const steps: Step[] = [];
   const input = { file: job.source, binding: job.binding };
-  let last: Step = { judged: input, after: baseline.measured, speed: undefined };
+  const start: Step = { judged: input, after: baseline.measured, speed: undefined };
+  let last = start;
   for (const planned of job.plan) {
     job.measuring.signal.throwIfAborted();
     at.stage = planned.stage.name;
@@ -113,18 +114,18 @@ async function runStages(
     reports.push(timed);
     tellFinished(job, planned, timed);
     steps.push({ judged: made, after: timed.after, speed });
-    last = steps[await keptOf(planned, made, job, tell)]!;
+    last = steps[await keptOf(planned, made, job, tell)] ?? start;
   }
   at.stage = null;
   return { ...last, job, reports };
 }
 
-/** The index of the stage whose model goes on: this one's, or an earlier one's where this one spent too much. */
+/** The index of the stage whose model goes on: this one's, or an earlier one's, or INPUT, where this one spent too much. */
 async function keptOf(planned: PlannedStage, made: Judged, job: Job, tell: Tell): Promise<number> {
   const back = await job.ledger?.enter(planned, made, tell);
   if (back === undefined) return planned.index;
-  const { name } = job.plan[back]!;
-  const message = `Stage '${planned.name}' spent more accuracy than 'accept.maxDrop' leaves: the job goes on from '${name}'.`;
+  const from = back === INPUT ? 'its input' : `'${job.plan[back]!.name}'`;
+  const message = `Stage '${planned.name}' spent more accuracy than 'accept.maxDrop' leaves: the job goes on from ${from}.`;
   job.emit({ type: 'log', level: 'warn', message });
   return back;
 }

@@ -116,7 +116,7 @@ export const LedgerEntry = Type.Object({
   left: Type.Number({ description: 'Of maxDrop, for the stages to come; below 0: overspent.' }),
   steppedBackTo: Type.Union([Type.Integer(), Type.Null()], {
     description:
-      'The stage whose result was taken in place of this one’s, which spent more than was left; null: it stays.',
+      'The stage whose result was taken in place of this one’s, which spent more than was left; −1: the job’s input; null: this one’s stays.',
   }),
 });
 export type LedgerEntry = Static<typeof LedgerEntry>;

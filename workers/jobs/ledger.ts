@@ -20,10 +20,17 @@ export interface Standing {
   readonly binding: TaskBinding;
 }
 
+/** A result within the budget. */
 interface Kept {
+  /** Of the stage; INPUT: the job's input. */
   readonly index: number;
   readonly drop: number;
+  /** Whether anything was spent for it. */
+  readonly spent: boolean;
 }
+
+/** In the place of a stage's index: the job's input. */
+export const INPUT = -1;
 
 type Tell = (done: number, doing: string) => void;
 
@@ -43,8 +50,8 @@ export class Ledger {
   /** The metric of the input, and of the model that goes on. */
   #before = 0;
   #now = 0;
-  /** The last result within the budget for which something was spent. */
-  #good: Kept | undefined;
+  /** The last of them. */
+  #good: Kept = { index: INPUT, drop: 0, spent: false };
 
   static async open(
     plan: readonly PlannedStage[],
@@ -95,7 +102,7 @@ export class Ledger {
   /**
    * Measure what a stage made and write it down.
    *
-   * @returns the index of the earlier stage whose result is to be taken instead; undefined: this one stays
+   * @returns the index of the earlier stage whose result is to be taken instead, or INPUT; undefined: this one stays
    */
   async enter(
     { index, stage }: PlannedStage,
@@ -108,11 +115,11 @@ export class Ledger {
     const drop = this.#before - after;
     const over = drop > this.#maxDrop && this.#isLast(index);
     const back =
-      over && this.#good && (await this.#surelyOver(found, made.binding, drop))
+      over && this.#isWorthIt(index) && (await this.#surelyOver(found, made.binding, drop))
         ? this.#good
         : undefined;
-    if (drop <= this.#maxDrop && this.#plan.some((p) => p.index <= index && spends(p)))
-      this.#good = { index, drop };
+    if (drop <= this.#maxDrop)
+      this.#good = { index, drop, spent: this.#plan.some((p) => p.index <= index && spends(p)) };
     if (back) for (let i = back.index + 1; i <= index; i++) this.#undone.add(i);
     this.#now = back ? this.#before - back.drop : after;
     this.#entries.push({
@@ -149,6 +156,11 @@ export class Ledger {
   #see({ file, binding }: Standing): Promise<Evaluation> {
     const { threads, provider, signal } = this.#measuring;
     return evaluate(file.bytes, binding, this.#samples, { threads, provider, signal });
+  }
+
+  /** From the last good result something comes of the job: it cost something itself, or a stage that spends is still to come. */
+  #isWorthIt(index: number): boolean {
+    return this.#good.spent || this.#plan.some((p) => p.index > index && spends(p));
   }
 
   /** Nothing follows at once that may win back what was spent. */

@@ -7,7 +7,8 @@ import { html, type Markup } from './markup.ts';
 
 export function ledger({ ledger: kept, stages }: Report): Markup | '' {
   if (!kept || kept.entries.length === 0) return '';
-  const name = (index: number) => `${index + 1}. ${stages[index]?.stage ?? ''}`;
+  const name = (index: number) =>
+    index < 0 ? 'the input' : `${index + 1}. ${stages[index]?.stage ?? ''}`;
   const rows = kept.entries.map(({ index, after, spent, left, steppedBackTo }) => [
     name(index),
     format.score(after),

@@ -104,7 +104,29 @@ describe('the ledger', () => {
     expect([...ledger.undone]).toEqual([1, 2]);
   });
 
-  test('without an earlier result that spent anything the last one stays, and is for acceptance to judge', async () => {
+  test.each([
+    [
+      'its input',
+      ['prune', 'distill', 'quantize'],
+      [true, true, false],
+      [undefined, -1, undefined],
+    ],
+    [
+      'what spent nothing',
+      ['simplify', 'prune', 'distill', 'quantize'],
+      [false, true, true, false],
+      [undefined, undefined, 0, undefined],
+    ],
+  ] as const)(
+    'where a stage to come spends, a job goes on from %s',
+    async (_, names, wrong, from) => {
+      const { backs } = await entered([...names], [...wrong]);
+
+      expect(backs).toEqual(from);
+    },
+  );
+
+  test('without an earlier result that spent anything, and no stage to come, the last one stays, and is for acceptance to judge', async () => {
     const { backs } = await entered(['simplify', 'quantize'], [false, true]);
 
     expect(backs).toEqual([undefined, undefined]);
