@@ -69,7 +69,7 @@ async function submit(model: string): Promise<string> {
   return ((await answer.json()) as { id: string }).id;
 }
 
-/** Code is compiled and the heap grows once, by clients that come and go: not by those that are counted. */
+/** Code is compiled once, by clients that come and go: not by those that are counted. */
 async function warmUp(job: string): Promise<void> {
   for (let round = 0; round < 8; round++) {
     const passing = new Agent({ connections: null });
