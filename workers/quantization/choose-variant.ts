@@ -16,6 +16,8 @@ export interface Choice<Name extends string> {
   readonly sqnrDb: Readonly<Record<Name, number>>;
 }
 
+type Feeds = () => AsyncIterable<Readonly<Record<string, Feed>>>;
+
 export interface ChooseOptions {
   readonly threads: number;
   readonly provider: string;
@@ -25,13 +27,13 @@ export interface ChooseOptions {
 /**
  * @param quantized left with the variant that won
  * @param variants at equal noise the first stays
- * @param feeds images set aside
+ * @param feeds images set aside, anew each time it is called
  */
 export async function chooseVariant<Name extends string>(
   float: Model,
   quantized: Model,
   variants: Readonly<Record<Name, Variant>>,
-  feeds: AsyncIterable<Readonly<Record<string, Feed>>>,
+  feeds: Feeds,
   options: ChooseOptions,
 ): Promise<Choice<Name>> {
   const names = Object.keys(variants) as Name[];
@@ -45,52 +47,50 @@ export async function chooseVariant<Name extends string>(
 export function chooseModel<Name extends string>(
   float: Model,
   models: Readonly<Record<Name, Model>>,
-  feeds: AsyncIterable<Readonly<Record<string, Feed>>>,
+  feeds: Feeds,
   options: ChooseOptions,
 ): Promise<Choice<Name>> {
   const names = Object.keys(models) as Name[];
   return closest(float, names, (name) => models[name], feeds, options);
 }
 
-/** @param made one model at a time: the next may be the same object with other constants */
+/** One session beside the float model's at a time: memory does not grow with the number of models. */
 async function closest<Name extends string>(
   float: Model,
   names: readonly Name[],
   made: (name: Name) => Model,
-  feeds: AsyncIterable<Readonly<Record<string, Feed>>>,
+  feeds: Feeds,
   options: ChooseOptions,
 ): Promise<Choice<Name>> {
   const truth = await openSession(float, options);
-  const trials = new Map<Name, Trial>();
+  const found: [Name, number][] = [];
   try {
     for (const name of names) {
       const session = await openSession(made(name), options);
-      trials.set(name, { session, noise: partNoise(float) });
+      const noise = partNoise(float);
+      try {
+        await measure(truth, session, noise, feeds(), options.signal);
+      } finally {
+        await session.release();
+      }
+      found.push([name, meanDb(noise)]);
     }
-    await measure(truth, [...trials.values()], feeds, options.signal);
   } finally {
     await truth.release();
-    for (const { session } of trials.values()) await session.release();
   }
-  const sqnrDb = Object.fromEntries(
-    names.map((name) => [name, meanDb(trials.get(name)!)]),
-  ) as Record<Name, number>;
-  const kept = names.reduce((best, name) => (sqnrDb[name] > sqnrDb[best] ? name : best));
-  return { kept, sqnrDb };
+  const [kept] = found.reduce((best, f) => (f[1] > best[1] ? f : best));
+  return { kept, sqnrDb: Object.fromEntries(found) as Record<Name, number> };
 }
 
-/** One variant at work, and how far it is off, by output. */
-interface Trial {
-  readonly session: Session;
-  readonly noise: ReadonlyMap<string, PartNoise>;
-}
+/** How far a model is off, by output. */
+type Noise = ReadonlyMap<string, PartNoise>;
 
 function holding(model: Model, variant: Variant): Model {
   for (const [value, tensor] of variant) value.constant = tensor;
   return model;
 }
 
-function partNoise({ graph }: Model): Trial['noise'] {
+function partNoise({ graph }: Model): Noise {
   const index = new GraphIndex(graph);
   const cuts = graph.outputs.map((v): [string, Cuts] => [v.name, cutsOf(graph, v, index)]);
   return new Map(cuts.map(([name, c]) => [name, new PartNoise(c)]));
@@ -98,23 +98,22 @@ function partNoise({ graph }: Model): Trial['noise'] {
 
 async function measure(
   truth: Session,
-  trials: readonly Trial[],
-  feeds: AsyncIterable<Readonly<Record<string, Feed>>>,
+  session: Session,
+  noise: Noise,
+  feeds: ReturnType<Feeds>,
   signal: AbortSignal,
 ): Promise<void> {
   for await (const feed of feeds) {
     signal.throwIfAborted();
     const wanted = await truth.run(feed);
-    for (const { session, noise } of trials) {
-      const found = await session.run(feed);
-      for (const [name, sums] of noise) sums.add(wanted[name]!, found[name]!);
-      freeResults(found);
-    }
+    const found = await session.run(feed);
+    for (const [name, sums] of noise) sums.add(wanted[name]!, found[name]!);
+    freeResults(found);
     freeResults(wanted);
   }
 }
 
-function meanDb({ noise }: Trial): number {
+function meanDb(noise: Noise): number {
   const db = [...noise.values()].flatMap((sums) => sums.db());
   return db.length === 0 ? 0 : db.reduce((a, b) => a + b, 0) / db.length;
 }

@@ -5,10 +5,10 @@ import type { Graph, Node, Value } from '../onnx/graph.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { weightIndex } from '../onnx/trained.ts';
 import { floatsOf } from '../onnx/values.ts';
-import { leastWeightScale, quantizeBias } from './bias.ts';
+import { leastWeightScale } from './bias.ts';
 import { biasShift } from './bias-correction.ts';
 import type { QuantizedTensor } from './placement.ts';
-import { type BiasChoice, biasTensor, QdqWriter } from './qdq-writer.ts';
+import { QdqWriter, type StoredBias } from './qdq-writer.ts';
 import type { Quantizer } from './scale.ts';
 import { type QuantizedWeights, quantizeWeights, type WeightOptions } from './weights.ts';
 
@@ -25,8 +25,8 @@ export interface InsertOptions {
 export interface Inserted {
   /** Channels whose scale was raised so that their bias fits int32: tensor → channels. */
   readonly raisedChannels: Readonly<Record<string, readonly number[]>>;
-  /** Biases that were corrected, with what they were before. */
-  readonly biases: readonly BiasChoice[];
+  /** Biases of the products, corrected where that is known: what their values hold may be replaced. */
+  readonly biases: readonly PlacedBias[];
   readonly weights: readonly PlacedWeights[];
 }
 
@@ -43,6 +43,15 @@ export interface PlacedWeights {
   readonly quantized: QuantizedWeights;
   readonly float: Tensor;
   readonly bias: Float32Array | undefined;
+}
+
+/** The bias of one product. */
+export interface PlacedBias extends StoredBias {
+  /** Name in the float model of the product's result. */
+  readonly output: string;
+  readonly plain: Float32Array;
+  /** Without what rounding the weights adds on average; undefined where the means of its input are not known. */
+  readonly corrected: Float32Array | undefined;
 }
 
 /**
@@ -71,7 +80,7 @@ export function insertQdq(
 
 interface Product {
   readonly weights: PlacedWeights;
-  readonly bias?: BiasChoice | undefined;
+  readonly bias?: PlacedBias;
 }
 
 function quantizeProduct(
@@ -130,20 +139,20 @@ function constantBias(node: Node, outputs: number): Float32Array | undefined {
 
 function placeBias(
   writer: QdqWriter,
-  { node, quantized, float }: PlacedWeights,
-  bias: Float32Array,
+  { node, output, quantized, float }: PlacedWeights,
+  plain: Float32Array,
   inputScale: number,
   mean: Float64Array | undefined,
   { biases }: InsertOptions,
-): BiasChoice | undefined {
-  const better = mean && correctedBias(node, bias, floatsOf(float), float.dims, quantized, mean);
-  if (biases === 'float') return better && writer.floatBias(node, bias, better);
-  const codesOf = (b: Float32Array) => quantizeBias(b, inputScale, quantized.scales);
-  const plain = codesOf(bias);
-  const codes = better ? codesOf(better) : plain;
-  const { value, dequantized } = writer.bias(node.inputs[2]!, codes);
-  node.inputs[2] = dequantized;
-  return better && { value, plain: biasTensor(plain.codes), corrected: biasTensor(codes.codes) };
+): PlacedBias {
+  const corrected =
+    mean && correctedBias(node, plain, floatsOf(float), float.dims, quantized, mean);
+  const bias = corrected ?? plain;
+  const stored =
+    biases === 'float'
+      ? writer.floatBias(node, bias)
+      : writer.codedBias(node, bias, inputScale, quantized.scales);
+  return { output, plain, corrected, ...stored };
 }
 
 /** Undefined where the mean of each input channel does not tell: other ops, other layouts. */

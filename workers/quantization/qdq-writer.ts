@@ -7,6 +7,7 @@ import { bytesOf, Tensor } from '../onnx/tensor.ts';
 import { sortNodes } from '../onnx/topological.ts';
 import { replaceUses, valuesUsedIn } from '../onnx/uses.ts';
 import { makeTensor } from '../onnx/values.ts';
+import { quantizeBias } from './bias.ts';
 import type { Quantizer } from './scale.ts';
 import type { QuantizedWeights, WeightFormat } from './weights.ts';
 
@@ -16,15 +17,12 @@ export interface Constant {
   readonly dequantized: Value;
 }
 
-/** One bias (codes, or numbers that stay in float) with and without what rounding the weights adds on average. `value` holds the corrected one. */
-export interface BiasChoice {
+/** Where the bias of one product is stored, as codes or in float, and in which form. */
+export interface StoredBias {
   readonly value: Value;
-  readonly plain: Tensor;
-  readonly corrected: Tensor;
+  /** Other numbers in its place. */
+  readonly as: (bias: Float32Array) => Tensor;
 }
-
-export const biasTensor = (codes: Int32Array): Tensor =>
-  new Tensor('int32', [codes.length], bytesOf(codes));
 
 const equal = (a: Float32Array, b: Float32Array) => a.every((x, i) => x === b[i]);
 
@@ -115,29 +113,26 @@ export class QdqWriter {
     return made;
   }
 
-  bias(bias: Value, q: { codes: Int32Array; scales: Float32Array }): Constant {
-    const codes = this.#initializer(`${bias.name}/quantized`, biasTensor(q.codes));
-    const scale = this.#initializer(
-      `${bias.name}/scale`,
-      Tensor.float32([q.scales.length], q.scales),
-    );
-    const zero = this.#zeros('int32', q.scales.length);
-    const stem = `${bias.name}/dequantized`;
-    return {
-      value: codes,
-      dequantized: this.#dequantize(codes, scale, zero, { axis: int(0) }, stem),
-    };
+  /** A bias of the node's own as int32, in the scale of its products. */
+  codedBias(node: Node, bias: Float32Array, inputScale: number, weights: Float32Array): StoredBias {
+    const { name } = node.inputs[2]!;
+    const as = (b: Float32Array) =>
+      new Tensor('int32', [b.length], bytesOf(quantizeBias(b, inputScale, weights).codes));
+    const { scales } = quantizeBias(bias, inputScale, weights);
+    const value = this.#initializer(`${name}/quantized`, as(bias));
+    const scale = this.#initializer(`${name}/scale`, Tensor.float32([scales.length], scales));
+    const zero = this.#zeros('int32', scales.length);
+    const axis = { axis: int(0) };
+    node.inputs[2] = this.#dequantize(value, scale, zero, axis, `${name}/dequantized`);
+    return { value, as };
   }
 
   /** A bias of the node's own that stays in float. */
-  floatBias(node: Node, plain: Float32Array, corrected: Float32Array): BiasChoice {
-    const tensors = {
-      plain: Tensor.float32([plain.length], plain),
-      corrected: Tensor.float32([corrected.length], corrected),
-    };
-    const value = this.#initializer(`${node.inputs[2]!.name}/corrected`, tensors.corrected);
+  floatBias(node: Node, bias: Float32Array): StoredBias {
+    const as = (b: Float32Array) => Tensor.float32([b.length], b);
+    const value = this.#initializer(`${node.inputs[2]!.name}/float`, as(bias));
     node.inputs[2] = value;
-    return { value, ...tensors };
+    return { value, as };
   }
 
   /** A Q/DQ pair behind `value`, read by all of its readers or by the given nodes alone. */

@@ -25,7 +25,7 @@ export async function quantizeModel(
   const plain = await integersIn(model, portion(options, 0, EQUALIZING / 2));
   const equalized = await integersIn(other, portion(options, EQUALIZING / 2, EQUALIZING));
   const models = { plain: model, equalized: other };
-  const choice = await chooseModel(plain.float, models, options.feeds(-HELD_OUT), options);
+  const choice = await chooseModel(plain.float, models, () => options.feeds(-HELD_OUT), options);
   const equalization: Equalization = { tensors, ...choice };
   if (choice.kept === 'plain') return finish(model, plain, options, equalization);
   model.graph = other.graph;

@@ -70,8 +70,9 @@ export async function halveModel(model: Model, options: HalfOptions): Promise<Ha
 /** @throws PRECISION_CANNOT_RUN the runtime has no kernels for what was made */
 async function compare(float: Model, model: Model, options: HalfOptions): Promise<number> {
   const half = { half: new Map() };
+  const last = () => options.feeds(-IMAGES);
   try {
-    const { sqnrDb } = await chooseVariant(float, model, half, options.feeds(-IMAGES), options);
+    const { sqnrDb } = await chooseVariant(float, model, half, last, options);
     return sqnrDb.half;
   } catch (error) {
     if (!(error instanceof ServiceError && error.code === 'MODEL_CANNOT_RUN')) throw error;
