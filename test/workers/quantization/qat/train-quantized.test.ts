@@ -40,7 +40,7 @@ const SITES = { shares: [], reduceRange: false };
 const SETTINGS: QatSettings = {
   ...PLAIN_TRAINING,
   length: { steps: 40 },
-  lr: 2e-3,
+  lr: 5e-4,
   warmUp: 0,
   labelSmoothing: 0,
   estimator: 'lsq',
