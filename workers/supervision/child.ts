@@ -9,6 +9,7 @@ import { ServiceError } from '../../src/contract/errors.ts';
 import type { JobEvent } from '../../src/contract/events.ts';
 import { type Failure, failureOf } from '../jobs/failure.ts';
 import type { WorkerConfig } from '../worker-config.ts';
+import { compileCache } from './compile-cache.ts';
 import { allowedEnvironment, type Confinement, confined } from './confinement.ts';
 import { Limits } from './limits.ts';
 
@@ -64,9 +65,13 @@ function start({ folder, config, confinement }: ChildOptions): ChildProcess {
     fileBytes: config.jobFileBytes,
     cpuSeconds: config.jobSeconds * config.threads + 60,
   });
+  const compiled = compileCache(config.workDir);
   return spawn(command!, args, {
     cwd: folder,
-    env: allowedEnvironment(process.env, folder),
+    env: {
+      ...allowedEnvironment(process.env, folder),
+      ...(compiled !== undefined && { NODE_COMPILE_CACHE: compiled }),
+    },
     detached: true, // its own process group
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
   });
