@@ -26,7 +26,7 @@ export interface QuantizeDetails {
   /** Convs that the runtime runs in integers, counted in its own optimised graph. */
   readonly fusedConvs: number;
   readonly reduceRange: boolean;
-  /** What images set aside say of plain biases, corrected ones and learned rounding; null: there was nothing to choose from. */
+  /** What images set aside say of plain, corrected and measured biases and of learned rounding; null: there was nothing to choose from. */
   readonly choice: Choice<string> | null;
   /** Null: weights were rounded to nearest. */
   readonly rounding: readonly RoundedLayer[] | null;
