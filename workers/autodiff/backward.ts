@@ -9,6 +9,7 @@ import { pathsBetween } from './paths.ts';
 import { gradientRule } from './registry.ts';
 import type { GradientRule, Operands } from './rule.ts';
 import { sumTo } from './sum-to.ts';
+import { plainTransposed } from './transposed-convolutions.ts';
 
 const operands = (values: readonly (Value | undefined)[]) => values as readonly Value[] as Operands;
 
@@ -20,6 +21,8 @@ export interface BackwardOptions {
   readonly stop?: ReadonlySet<Value>;
   /** Rules of nodes that stand for several and are written out afterwards; undefined: the op's own. */
   readonly ruleOf?: (node: Node) => GradientRule | undefined;
+  /** Leave transposed convolutions as they are: someone else lowers them. Default: those of stride 1 become plain ones. */
+  readonly keepTransposed?: boolean;
 }
 
 /** Gradient that arrives at a value from outside: dL/d`value`. */
@@ -45,8 +48,14 @@ export function backward(
   graph: Graph,
   seeds: readonly Seed[],
   wrt: readonly Value[],
-  { g = new GraphBuilder(graph), stop = new Set(), ruleOf = () => undefined }: BackwardOptions = {},
+  {
+    g = new GraphBuilder(graph),
+    stop = new Set(),
+    ruleOf = () => undefined,
+    keepTransposed = false,
+  }: BackwardOptions = {},
 ): Value[] {
+  const forward = graph.nodes.length;
   const ends = seeds.map((s) => s.value);
   const { wanted, nodes } = pathsBetween(graph.nodes, wrt, ends, stop);
   // Unknown ops fail before any is differentiated.
@@ -84,5 +93,6 @@ export function backward(
       if (d !== undefined) meet(x, sumTo(g, d, shapeOf(x)));
     }
   }
+  if (!keepTransposed) plainTransposed(g, forward);
   return wrt.map((x) => grads.get(x) ?? g.zeros(shapeOf(x), x));
 }

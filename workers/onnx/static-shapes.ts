@@ -16,6 +16,10 @@ export function shapeOf(value: Value): Shape {
   });
 }
 
+/** Whether every dimension is a number. */
+export const isStatic = (value: Value): boolean =>
+  shapeKnown(value)?.every((d) => typeof d === 'number') === true;
+
 export function dtypeOf(value: Value): DType {
   if (value.type?.kind === 'tensor') return value.type.dtype;
   throw new ServiceError('SHAPE_UNKNOWN', { value: value.name, shape: 'not a tensor' });

@@ -83,7 +83,7 @@ function withGradients(
   const wrt = unpacked.flatMap(({ group }) => group.parameters.map((p) => p.value));
   const seed = { value: total, gradient: g.floats([], [1], total) };
   const gradients = new Map(
-    backward(g.graph, [seed], wrt, { g, ...how }).map((d, i) => [wrt[i]!, d]),
+    backward(g.graph, [seed], wrt, { g, ...how, keepTransposed: true }).map((d, i) => [wrt[i]!, d]),
   );
   const flatOf = ({ parameters }: Group) =>
     parameters.map((p) => g.reshape(gradients.get(p.value)!, [p.initial.size]));

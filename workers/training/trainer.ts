@@ -1,10 +1,14 @@
 /** @file A training graph at work: it holds the state, takes batches, and gives weights. */
 
+import { plainTransposed } from '../autodiff/transposed-convolutions.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
 import type { Model } from '../onnx/graph.ts';
 import { bytesOf, Tensor } from '../onnx/tensor.ts';
 import { type Feed, openSession, type Session } from '../runtime/session.ts';
 import type { Labels } from './batches/labels.ts';
 import type { TrainBatch } from './batches/messages.ts';
+import { blockSize } from './blocked/block-size.ts';
+import { blockConvolutions } from './blocked/lower.ts';
 import type { Optimizer, OptimizerOptions } from './optimizers/optimizer.ts';
 import { optimizerScalar, SCALARS, type StateTensor } from './step-ports.ts';
 import type { TrainGraph } from './train-graph.ts';
@@ -47,6 +51,7 @@ export class Trainer {
 
   static async open(graph: TrainGraph, image: string, options: TrainerOptions): Promise<Trainer> {
     const { threads, provider } = options;
+    await settleConvolutions(graph.model, provider);
     const session = await openSession(graph.model, {
       threads,
       provider,
@@ -175,4 +180,11 @@ export class Trainer {
   async release(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** Convolutions in the form that the provider computes fastest. */
+async function settleConvolutions(model: Model, provider: string): Promise<void> {
+  const block = provider === 'cpu' ? await blockSize() : undefined;
+  if (block !== undefined) blockConvolutions(model, block);
+  plainTransposed(new GraphBuilder(model.graph));
 }

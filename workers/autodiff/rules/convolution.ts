@@ -94,7 +94,7 @@ function trim(g: GraphBuilder, d: Value, sizes: Shape, win: Window): Value {
 }
 
 /** ConvTranspose states padding directly, or through auto_pad or output_shape. */
-function transposedWindow(node: Node, input: Shape, output: Shape, kernel: Shape): Window {
+export function transposedWindow(node: Node, input: Shape, output: Shape, kernel: Shape): Window {
   const base = windowOf(
     { ...node, attributes: { ...node.attributes, auto_pad: { type: 'string', value: 'NOTSET' } } },
     input,
@@ -122,7 +122,7 @@ function transposedWindow(node: Node, input: Shape, output: Shape, kernel: Shape
 
 const spatialAndBatch = (shape: Shape) => range(shape.length).filter((i) => i !== 1);
 
-function attributesOf(win: Window): Record<string, Attribute> {
+export function attributesOf(win: Window): Record<string, Attribute> {
   return {
     kernel_shape: ints(win.kernel),
     strides: ints(win.strides),
@@ -132,7 +132,7 @@ function attributesOf(win: Window): Record<string, Attribute> {
   };
 }
 
-/** dX of a convolution. With stride 1 a plain Conv with the flipped, transposed weights: several times faster. */
+/** dX of a convolution. */
 export function inputGradient(
   g: GraphBuilder,
   d: Value,
@@ -140,40 +140,14 @@ export function inputGradient(
   input: Shape,
   win: Window,
 ): Value {
-  const reach = win.kernel.map((k, i) => win.dilations[i]! * (k - 1));
-  const before = reach.map((r, i) => r - win.before[i]!);
-  const after = reach.map((r, i) => r - win.after[i]!);
-  const plain = win.strides.every((s) => s === 1) && [...before, ...after].every((p) => p >= 0);
-  if (plain) {
-    const attributes = attributesOf({ ...win, before, after });
-    return g.op('Conv', [d, flipped(g, w, win.group)], input, attributes);
-  }
-  const out = shapeOf(d).slice(2);
-  const padding = out.map(
-    (o, i) =>
-      input[i + 2]! - ((o - 1) * win.strides[i]! + reach[i]! + 1 - win.before[i]! - win.after[i]!),
-  );
+  const padding = shapeOf(d)
+    .slice(2)
+    .map((o, i) => {
+      const reach = win.dilations[i]! * (win.kernel[i]! - 1) + 1;
+      return input[i + 2]! - ((o - 1) * win.strides[i]! + reach - win.before[i]! - win.after[i]!);
+    });
   const attributes = { ...attributesOf(win), output_padding: ints(padding) };
   return g.op('ConvTranspose', [d, w], input, attributes);
-}
-
-/**
- * W (M, C/g, K…) → (C, M/g, K…) with every tap axis reversed. Reversing all of them is reversing the taps in a row, and a product with
- * the exchange matrix does that several times faster than Slice with steps of −1.
- */
-function flipped(g: GraphBuilder, w: Value, group: number): Value {
-  const [m, c, ...kernel] = shapeOf(w) as [number, number, ...number[]];
-  const taps = sizeOf(kernel);
-  const split = g.reshape(w, [group, m / group, c, taps]);
-  const swapped = g.reshape(g.transpose(split, [0, 2, 1, 3]), [c * m, taps]);
-  const reversed = taps === 1 ? swapped : g.matmul(swapped, exchange(g, taps, w));
-  return g.reshape(reversed, [group * c, m / group, ...kernel]);
-}
-
-/** Ones on the other diagonal. */
-function exchange(g: GraphBuilder, n: number, like: Value): Value {
-  const ones = range(n * n).map((i) => (Math.floor(i / n) + (i % n) === n - 1 ? 1 : 0));
-  return g.floats([n, n], ones, like);
 }
 
 /**
@@ -206,10 +180,19 @@ export function weightGradient(
   const rows = g.reshape(dPatches, [...batch, (m / win.group) * ahead, length]);
   const xPatches = patches(g, x, extents, trailing(win, lead), 'forward');
   const columns = g.reshape(xPatches, [...batch, cPerGroup * behind, length]);
+  if (ahead === 1 && win.group === 1 && cPerGroup * behind > m) {
+    // The runtime packs the second factor before it multiplies: the smaller one costs less.
+    const turned = sumOverBatch(g, g.matmul(columns, g.swap(rows)));
+    return g.reshape(g.swap(turned), weight);
+  }
   const product = sumOverBatch(g, g.matmul(rows, g.swap(columns)));
   if (ahead === 1) return g.reshape(product, weight);
-  const apart = g.reshape(product, [m, ahead, cPerGroup, behind]);
-  return g.reshape(g.transpose(apart, [0, 2, 1, 3]), weight);
+  // (m, i, c, j) to (m, c, i, j): a Gather of runs of j, which works in several threads where Transpose does not.
+  const runs = g.reshape(product, [m, ahead * cPerGroup, behind]);
+  const order = range(cPerGroup * ahead).map(
+    (k) => (k % ahead) * cPerGroup + Math.floor(k / ahead),
+  );
+  return g.reshape(g.gather(runs, g.ints(order), 1), weight);
 }
 
 /** Weights of what a split costs, per number: to write a patch, each tap of that, to turn a weight, to multiply and add. */

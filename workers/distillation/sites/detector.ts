@@ -4,7 +4,12 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { range, shapeOf } from '../../onnx/static-shapes.ts';
 import { cells } from '../../training/losses/task-aligned/cells.ts';
-import { decode, joinedBoxes, joinedClasses } from '../../training/losses/task-aligned/joined.ts';
+import {
+  decode,
+  joinedBoxes,
+  joinedClasses,
+  logShares,
+} from '../../training/losses/task-aligned/joined.ts';
 import { type RawMaps, rawMaps } from '../../training/losses/task-aligned/raw-maps.ts';
 import type { BothEnds, Pair, Reading, Site } from './site.ts';
 
@@ -81,7 +86,8 @@ export const decodedBoxes: Site = (ends) => {
   if (typeof heads === 'string') return heads;
   const corners = (maps: RawMaps, batch: number): Reading => ({
     reads: readsOf(maps, 'box'),
-    build: (g) => g.concat(decode(g, joinedBoxes(g, maps, batch), cells(g, maps), maps.bins), 1),
+    build: (g) =>
+      g.concat(decode(g, logShares(g, joinedBoxes(g, maps, batch)), cells(g, maps), maps.bins), 1),
   });
   return [pairOf('boxes', heads, ends, corners)];
 };

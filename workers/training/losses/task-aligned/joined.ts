@@ -33,11 +33,14 @@ export function joinedBoxes(g: GraphBuilder, { levels, bins }: RawMaps, batch: n
   return g.reshape(flat, [batch, 4, bins, shapeOf(flat)[2]!]);
 }
 
-/** centre ∓ Σ bin·softmax: corners in cells, [B, 1, A] each. */
-export function decode(g: GraphBuilder, logits: Value, { x, y }: Cells, bins: number): Corners {
-  const share = g.op('Softmax', [logits], shapeOf(logits), { axis: int(2) });
-  const bin = g.floats([1, 1, bins, 1], range(bins), logits);
-  const distances = g.sum(g.mul(share, bin), [2], false);
+/** ln softmax over the bins: both parts of the loss and the boxes come from it. */
+export const logShares = (g: GraphBuilder, logits: Value): Value =>
+  g.op('LogSoftmax', [logits], shapeOf(logits), { axis: int(2) });
+
+/** centre ∓ Σ bin·share: corners in cells, [B, 1, A] each. @param log logarithms of the shares, [B, 4, bins, A] */
+export function decode(g: GraphBuilder, log: Value, { x, y }: Cells, bins: number): Corners {
+  const bin = g.floats([1, 1, bins, 1], range(bins), log);
+  const distances = g.sum(g.mul(g.exp(log), bin), [2], false);
   const side = (i: number) => g.slice(distances, [1], [i], [i + 1], [1]);
   return [g.sub(x, side(0)), g.sub(y, side(1)), g.add(x, side(2)), g.add(y, side(3))];
 }

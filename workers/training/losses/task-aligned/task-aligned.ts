@@ -1,6 +1,5 @@
 /** @file The detection loss of anchor-free heads with distance distributions: class, box and distribution parts. */
 
-import { int } from '../../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../../onnx/builder.ts';
 import type { Value } from '../../../onnx/graph.ts';
 import { range, shapeOf } from '../../../onnx/static-shapes.ts';
@@ -10,7 +9,7 @@ import type { BuiltLoss, Loss, LossContext } from '../loss.ts';
 import { type Assignment, assign } from './assign.ts';
 import { type Corners, completeIoU } from './boxes.ts';
 import { type Cells, cells } from './cells.ts';
-import { decode, joinedBoxes, joinedClasses } from './joined.ts';
+import { decode, joinedBoxes, joinedClasses, logShares } from './joined.ts';
 import { type RawMaps, rawMaps } from './raw-maps.ts';
 
 /** Weights of the three parts. */
@@ -50,12 +49,13 @@ export function buildTaskAligned(
     input('labels/classes', [batch, SYMBOLIC], 'int64'),
   ];
   const at = cells(g, maps);
-  const raw = { box: joinedBoxes(g, maps, batch), cls: joinedClasses(g, maps, batch) };
-  const predicted = decode(g, raw.box, at, maps.bins);
+  const log = logShares(g, joinedBoxes(g, maps, batch));
+  const logits = joinedClasses(g, maps, batch);
+  const predicted = decode(g, log, at, maps.bins);
   const targets = symbolic(g, () =>
     assign(g, boxes, classes, {
       boxes: predicted.map((v) => g.mul(detach(v), at.stride)) as unknown as Corners,
-      logits: detach(raw.cls),
+      logits: detach(logits),
       centres: [g.mul(at.x, at.stride), g.mul(at.y, at.stride)],
     }),
   );
@@ -64,8 +64,8 @@ export function buildTaskAligned(
   const assigned = targets.box.map((v) => g.div(v, at.stride)) as unknown as Corners;
   const parts = {
     box: g.div(boxPart(g, predicted, assigned, targets.score, detach), n),
-    cls: g.div(classPart(g, raw.cls, targets), n),
-    dfl: g.div(distributionPart(g, raw.box, assigned, targets.score, at, maps.bins), n),
+    cls: g.div(classPart(g, logits, targets), n),
+    dfl: g.div(distributionPart(g, log, assigned, targets.score, at, maps.bins), n),
   };
   const weighted = (['box', 'cls', 'dfl'] as const).map((k) => g.scale(parts[k], GAINS[k]));
   return {
@@ -106,7 +106,7 @@ function classPart(g: GraphBuilder, logits: Value, { score, cls }: Assignment): 
 /** −Σ w·¼ Σ_sides Σ_bins max(0, 1 − |d − bin|)·ln softmax: the linear weights of the two bins around d. */
 function distributionPart(
   g: GraphBuilder,
-  logits: Value,
+  log: Value,
   [x1, y1, x2, y2]: Corners,
   score: Value,
   { x, y }: Cells,
@@ -122,7 +122,6 @@ function distributionPart(
   const d = g.reshape(clipped, [batch, 4, 1, anchors]);
   const away = g.unary('Abs', g.sub(d, g.floats([1, 1, bins, 1], range(bins), d)));
   const weights = g.unary('Relu', g.sub(g.scalar(1, away), away));
-  const log = g.op('LogSoftmax', [logits], shapeOf(logits), { axis: int(2) });
   const perSide = g.mul(g.sum(g.mul(weights, log), [2], false), score);
   return g.scale(g.sum(perSide, [0, 1, 2], false), -1 / 4);
 }
