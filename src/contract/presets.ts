@@ -15,30 +15,30 @@ export const PRESETS = {
   },
   balanced: {
     summary:
-      'Hardly anything lost: 70 % of the multiply-accumulates, won back by distillation, 8 bits.',
+      'Hardly anything lost: 60 % of the multiply-accumulates, won back by distillation, 8 bits.',
     stages: [
       { stage: 'simplify' },
-      { stage: 'prune', target: { macs: 0.7 } },
+      { stage: 'prune', target: { macs: 0.6 } },
       { stage: 'distill', teacher: 'input', minutes: 10 },
       int8,
     ],
   },
   smallest: {
-    summary: 'The smallest file: half of the multiply-accumulates, a longer distillation, 8 bits.',
+    summary: 'The smallest file: 30 % of the multiply-accumulates, a longer distillation, 8 bits.',
     stages: [
       { stage: 'simplify' },
-      { stage: 'prune', target: { macs: 0.5 } },
-      { stage: 'distill', teacher: 'input', minutes: 20 },
+      { stage: 'prune', target: { macs: 0.3 } },
+      { stage: 'distill', teacher: 'input', minutes: 15 },
       int8,
     ],
   },
   fastest: {
     summary:
-      'The least latency: half of the multiply-accumulates in widths that CPUs like, 8 bits.',
+      'The least latency: 30 % of the multiply-accumulates in widths that CPUs like, 8 bits.',
     stages: [
       { stage: 'simplify' },
-      { stage: 'prune', target: { macs: 0.5 }, multipleOf: 16 },
-      { stage: 'distill', teacher: 'input', minutes: 20 },
+      { stage: 'prune', target: { macs: 0.3 }, multipleOf: 16 },
+      { stage: 'distill', teacher: 'input', minutes: 15 },
       int8,
     ],
   },
