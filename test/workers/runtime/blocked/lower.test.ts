@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 
 import type { Model } from '../../../../workers/onnx/graph.ts';
 import { shapeOf } from '../../../../workers/onnx/static-shapes.ts';
+import { blockSize } from '../../../../workers/runtime/blocked/block-size.ts';
+import { BLOCKED_DOMAIN } from '../../../../workers/runtime/blocked/layout.ts';
+import { blockConvolutions } from '../../../../workers/runtime/blocked/lower.ts';
 import { type Feed, openSession } from '../../../../workers/runtime/session.ts';
-import { blockSize } from '../../../../workers/training/blocked/block-size.ts';
-import { BLOCKED_DOMAIN } from '../../../../workers/training/blocked/layout.ts';
-import { blockConvolutions } from '../../../../workers/training/blocked/lower.ts';
 import { canonical } from '../../../../workers/training/canonical.ts';
 import { modelOf, randomWeight } from '../../../helpers/tiny-model.ts';
 

@@ -2,7 +2,7 @@
 
 import { GraphBuilder } from '../../onnx/builder.ts';
 import { emptyModel, Value } from '../../onnx/graph.ts';
-import { openSession } from '../../runtime/session.ts';
+import { openSession } from '../session.ts';
 import { BLOCKED_DOMAIN } from './layout.ts';
 
 let known: Promise<number | undefined> | undefined;
