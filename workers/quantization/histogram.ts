@@ -41,16 +41,8 @@ export class Histogram {
    */
   add(values: Float32Array, sample = Number.POSITIVE_INFINITY): number {
     if (values.length === 0) return 0;
-    let lo = Number.POSITIVE_INFINITY;
-    let hi = Number.NEGATIVE_INFINITY;
-    let sum = 0;
-    for (let i = 0; i < values.length; i++) {
-      const v = values[i]!;
-      if (v < lo) lo = v;
-      if (v > hi) hi = v;
-      sum += v;
-    }
-    if (!Number.isFinite(lo) || !Number.isFinite(hi) || Number.isNaN(sum)) {
+    const [lo, hi] = extremesOf(values);
+    if (!Number.isFinite(lo) || !Number.isFinite(hi)) {
       this.finite = false;
       return 0;
     }
@@ -93,6 +85,26 @@ export class Histogram {
     this.count += n;
   }
 }
+
+/**
+ * Least and largest value; where NaN is among them, one of the two is NaN or infinite. Bits of float32 are compared as
+ * whole numbers, k = b for b ≥ 0 and b ^ 0x7fffffff below, which are in the same order: half as long as comparing floats.
+ */
+function extremesOf(values: Float32Array): [number, number] {
+  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
+  let lo = 0x7fffffff;
+  let hi = -0x80000000;
+  for (let i = 0; i < bits.length; i++) {
+    const b = bits[i]!;
+    const k = b ^ ((b >> 31) & 0x7fffffff);
+    if (k < lo) lo = k;
+    if (k > hi) hi = k;
+  }
+  const [least, largest] = new Float32Array(Int32Array.of(unordered(lo), unordered(hi)).buffer);
+  return [least!, largest!];
+}
+
+const unordered = (k: number): number => k ^ ((k >> 31) & 0x7fffffff);
 
 /** A stride that is odd and no multiple of 5, 7 or 13, so that it does not fall in step with rows of an image. */
 export function stepFor(length: number, sample: number): number {

@@ -20,39 +20,58 @@ export function entropyThreshold(
   absMax: number,
   levels: number,
 ): { threshold: number; best: number; curve: Float64Array } {
+  const sums = new Sums(bins);
   const curve = new Float64Array(bins.length - levels + 1);
   let best = bins.length;
   for (let i = bins.length; i >= levels; i--) {
-    curve[i - levels] = divergence(bins, i, levels);
+    curve[i - levels] = divergence(bins, sums, i, levels);
     if (curve[i - levels]! < curve[best - levels]!) best = i;
   }
   return { threshold: (best * absMax) / bins.length, best, curve };
 }
 
-function divergence(bins: Float64Array, i: number, levels: number): number {
-  const p = bins.slice(0, i);
-  for (let k = i; k < bins.length; k++) p[i - 1]! += bins[k]!;
-  const q = new Float64Array(i);
-  for (let j = 0; j < levels; j++) {
-    const [from, to] = [Math.floor((j * i) / levels), Math.floor(((j + 1) * i) / levels)];
-    let mass = 0;
-    let holders = 0;
-    for (let k = from; k < to; k++) {
-      mass += bins[k]!;
-      if (p[k]! > 0) holders++;
+/** Of the bins before each: their mass, how many hold anything, Σ p ln p. */
+class Sums {
+  readonly mass: Float64Array;
+  readonly holders: Int32Array;
+  readonly plnp: Float64Array;
+
+  constructor(bins: Float64Array) {
+    this.mass = new Float64Array(bins.length + 1);
+    this.holders = new Int32Array(bins.length + 1);
+    this.plnp = new Float64Array(bins.length + 1);
+    for (const [k, p] of bins.entries()) {
+      this.mass[k + 1] = this.mass[k]! + p;
+      this.holders[k + 1] = this.holders[k]! + (p > 0 ? 1 : 0);
+      this.plnp[k + 1] = this.plnp[k]! + xlnx(p);
     }
-    for (let k = from; k < to; k++) if (p[k]! > 0) q[k] = mass / holders;
   }
-  const [sumP, sumQ] = [total(p), total(q)];
-  if (sumP === 0 || sumQ === 0) return sumP === sumQ ? 0 : Number.POSITIVE_INFINITY;
-  let d = 0;
-  for (let k = 0; k < i; k++) {
-    if (p[k]! > 0) d += (p[k]! / sumP) * Math.log(p[k]! / sumP / Math.max(q[k]! / sumQ, FLOOR));
-  }
-  return d;
 }
 
-const total = (values: Float64Array) => values.reduce((a, b) => a + b, 0);
+const xlnx = (x: number) => (x > 0 ? x * Math.log(x) : 0);
+
+/**
+ * D(i) in as many steps as there are levels: within a run Q is the same wherever P > 0, so that
+ *
+ *     Σ P ln(P / Q) = Σ P ln P − Σ over runs of (mass of P in it)·ln Q
+ */
+function divergence(bins: Float64Array, { mass, holders, plnp }: Sums, i: number, levels: number) {
+  const [sumP, sumQ] = [mass[bins.length]!, mass[i]!];
+  if (sumP === 0 || sumQ === 0) return sumP === sumQ ? 0 : Number.POSITIVE_INFINITY;
+  const beyond = sumP - sumQ;
+  const last = bins[i - 1]!;
+  // The last bin holds what lies beyond as well, and something even where it was empty.
+  let lnQ = 0;
+  for (let j = 0; j < levels; j++) {
+    const [from, to] = [Math.floor((j * i) / levels), Math.floor(((j + 1) * i) / levels)];
+    const more = j === levels - 1 ? beyond : 0;
+    const run = mass[to]! - mass[from]!;
+    const held = holders[to]! - holders[from]! + (more > 0 && last === 0 ? 1 : 0);
+    if (run + more > 0) lnQ += (run + more) * Math.log(Math.max(run / held / sumQ, FLOOR));
+  }
+  const lnP = plnp[i - 1]! + xlnx(last + beyond) - sumP * Math.log(sumP);
+  return (lnP - lnQ) / sumP;
+}
 
 export const entropy: Calibrator = (histogram, { format, symmetric }) => {
   const absMax = Math.max(-histogram.min, histogram.max);

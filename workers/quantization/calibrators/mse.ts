@@ -16,15 +16,16 @@ const FIRST = 20;
 export function leastError(histogram: Histogram, context: CalibratorContext, power: number): Range {
   const bins = occupied(histogram, context.activation);
   const { min, max } = histogram;
-  const error = (range: Range) =>
-    meanError(bins, quantizerFor(range, context), context.activation, power);
+  const error = (range: Range, limit: number) =>
+    meanError(bins, quantizerFor(range, context), context.activation, power, limit);
   const share = (i: number, j: number): Range => ({
     min: (min * i) / STEPS,
     max: (max * j) / STEPS,
   });
-  let best = { range: share(STEPS, STEPS), error: error(share(STEPS, STEPS)) };
+  const all = share(STEPS, STEPS);
+  let best = { range: all, error: error(all, Number.POSITIVE_INFINITY) };
   const tryRange = (range: Range) => {
-    const e = error(range);
+    const e = error(range, best.error);
     if (e < best.error) best = { range, error: e };
   };
   for (let i = STEPS - 1; i >= 1; i--) tryRange(share(i, i));
@@ -52,9 +53,9 @@ export interface Bins {
   readonly weight: Float64Array;
 }
 
-/** The bins that hold anything, with what the activation makes of their middles. */
+/** The bins that hold anything, with what the activation makes of their middles; outer ones first: they show what is clipped. */
 export function occupied(histogram: Histogram, activation: CalibratorContext['activation']): Bins {
-  const index = [...histogram.counts.keys()].filter((i) => histogram.counts[i]! > 0);
+  const index = outerFirst([...histogram.counts.keys()].filter((i) => histogram.counts[i]! > 0));
   const x = Float64Array.from(index, (i) =>
     Math.min(histogram.max, Math.max(histogram.min, histogram.centre(i))),
   );
@@ -65,30 +66,34 @@ export function occupied(histogram: Histogram, activation: CalibratorContext['ac
   };
 }
 
+/** First, last, second, last but one … */
+const outerFirst = (items: readonly number[]): number[] =>
+  items.map((_, i) => items[i % 2 === 0 ? i / 2 : items.length - (i + 1) / 2]!);
+
 export const meanSquaredError = (
   bins: Bins,
   quantizer: Quantizer,
   activation: CalibratorContext['activation'],
-): number => meanError(bins, quantizer, activation, 2);
+): number => meanError(bins, quantizer, activation, 2, Number.POSITIVE_INFINITY);
 
-/** Mean |f(x) − f(x̂)|^power. */
+/** Mean |f(x) − f(x̂)|^power; some number of at least `limit` where it is not below that. */
 function meanError(
   { x, fx, weight }: Bins,
   { format, scale, zeroPoint }: Quantizer,
   activation: CalibratorContext['activation'],
   power: number,
+  limit: number,
 ): number {
   const lo = FORMATS[format].min - zeroPoint;
   const hi = FORMATS[format].max - zeroPoint;
-  const cache = activation && new Map<number, number>();
+  const after = activation && new Float64Array(hi - lo + 1).fill(Number.NaN);
   let sum = 0;
-  for (let i = 0; i < x.length; i++) {
+  for (let i = 0; i < x.length && sum < limit; i++) {
     const q = Math.max(lo, Math.min(hi, Math.round(x[i]! / scale)));
     let y = q * scale;
-    if (activation && cache) {
-      const known = cache.get(q);
-      y = known ?? activation(y);
-      if (known === undefined) cache.set(q, y);
+    if (activation && after) {
+      if (Number.isNaN(after[q - lo])) after[q - lo] = activation(y);
+      y = after[q - lo]!;
     }
     const e = fx[i]! - y;
     sum += weight[i]! * (power === 2 ? e * e : Math.abs(e) ** power);
