@@ -18,9 +18,13 @@ export interface Chosen {
 /** Calibrators that `auto` tries, the first first at equal errors. */
 const CANDIDATES = ['mse', 'minmax', 'percentile'] as const satisfies readonly CalibratorName[];
 
+/** What 16-bit ranges have to spare beyond the extremes: images that were not seen go further, and a code is cheap. */
+const HEADROOM = 2;
+
 /**
  * `auto`: the range of every candidate, and the one with the least error over the histogram. 16-bit codes are finer than its
- * bins, which then say nothing of rounding; and with so many codes nothing is gained by leaving extremes out.
+ * bins, which then say nothing of rounding; and with so many codes nothing is gained by leaving extremes out: one bit of them
+ * is given to what lies beyond.
  */
 export function chooseRange(
   { activation }: QuantizedTensor,
@@ -38,7 +42,10 @@ export function chooseRange(
     return { range, calibrator, histogram, quantizer: quantizerFor(range, context) };
   };
   if (name !== 'auto') return from(name);
-  if (FORMATS[format].max - FORMATS[format].min >= histogram.counts.length) return from('minmax');
+  if (FORMATS[format].max - FORMATS[format].min >= histogram.counts.length) {
+    const [min, max] = [HEADROOM * histogram.min, HEADROOM * histogram.max];
+    return { ...from('minmax'), quantizer: quantizerFor({ min, max }, context) };
+  }
   const bins = occupied(histogram, activation);
   const scored = CANDIDATES.map((calibrator) => {
     const choice = from(calibrator);
