@@ -10,8 +10,11 @@ import { ZipFile } from 'yazl';
 
 import { extractArchive } from '../../workers/data/archive.ts';
 import { readModel } from '../../workers/onnx/read.ts';
+import { Tensor } from '../../workers/onnx/tensor.ts';
 import { parseText } from '../../workers/onnx/text.ts';
 import { writeModel } from '../../workers/onnx/write.ts';
+import { sharedData } from '../helpers/shared-data.ts';
+import { zooBytes } from '../helpers/zoo.ts';
 import { tinyBytes } from '../workers/job/tiny.ts';
 
 export interface Target {
@@ -27,6 +30,29 @@ const MODELS = [
   '(float[1,4] x) => (float[1,2] y) <float[4,2] w = {1,2,3,4,5,6,7,8}> { y = MatMul(x, w) }',
   '(float[1,3,8,8] x) => (float[1,3,8,8] y) { a = Relu(x) y = Sigmoid(a) }',
 ];
+
+/** A tensor of more bytes than this is not what makes a graph hard to read. */
+const LARGE_BYTES = 256;
+const REAL_GRAPHS = 3;
+
+/** The smallest of the shared real graphs, large weights cut to one number: every field of a real file, and quick to spoil. */
+function realGraphs(): Uint8Array[] {
+  const smallest = (sharedData()?.zoo() ?? []).toSorted((a, b) => a.raw_bytes - b.raw_bytes);
+  return smallest.slice(0, REAL_GRAPHS).map((entry) => {
+    const model = readModel(zooBytes(entry));
+    for (const value of model.graph.initializers) value.constant = cut(value.constant!);
+    return new Uint8Array(writeModel(model));
+  });
+}
+
+function cut(tensor: Tensor): Tensor {
+  const { dtype, dims, bytes } = tensor;
+  if (bytes.length <= LARGE_BYTES) return tensor;
+  const elements = dims.reduce((n, d) => n * d, 1);
+  const one = bytes.slice(0, bytes.length / elements);
+  const ones = dims.map(() => 1);
+  return new Tensor(dtype, ones, one);
+}
 
 async function* zipped(names: readonly string[]): AsyncGenerator<Uint8Array> {
   const zip = new ZipFile();
@@ -56,6 +82,7 @@ export const TARGETS = {
     seeds: async () => [
       new Uint8Array(tinyBytes()),
       ...MODELS.map((text) => new Uint8Array(writeModel(parseText(text)))),
+      ...realGraphs(),
     ],
     async read(bytes) {
       readModel(bytes);
