@@ -42,6 +42,8 @@ try {
   const begun = performance.now();
   const { accepted, submissions } = await submitAll(model);
   const reads = await readMeanwhile(accepted);
+  const [submitted, read] = [submissions.latency.p99, reads.latency.p99];
+  process.stderr.write(`p99 of submissions ${submitted} ms, of reads ${read} ms\n`);
   const statuses = await settled(accepted.length);
   const seconds = (performance.now() - begun) / 1000;
   const { doubled, children, stages } = startsIn(readFileSync(starts, 'utf8'));
