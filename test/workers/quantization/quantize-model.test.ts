@@ -7,7 +7,7 @@ import {
   CALIBRATORS,
   type CalibratorName,
 } from '../../../workers/quantization/calibrators/registry.ts';
-import { modelOf, randomWeight } from '../../helpers/tiny-model.ts';
+import { modelOf, randomWeight, shapeWeight } from '../../helpers/tiny-model.ts';
 import { countOps, quantized } from './quantized.ts';
 
 const conv = (text: string, w: number[], seed = 1): Model =>
@@ -179,6 +179,20 @@ test('constant tensors and zero ranges do not break anything', async () => {
   );
 
   expect((await quantized(model)).db).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('tensors whose shape depends on what is fed are calibrated all the same', async () => {
+  const model = modelOf(
+    `(float[8,4] X, float[4,3] W, int64[1] A) => (float[N,3] Y) {
+       M = ReduceMean<keepdims=0>(X, A) T = ReduceMean<keepdims=0>(X) C = Less(M, T)
+       R = Compress<axis=0>(X, C) Y = MatMul(R, W) }`,
+    { W: randomWeight([4, 3], 1), A: shapeWeight(1) },
+  );
+
+  const { details, db } = await quantized(model);
+
+  expect(details.tensors.map((t) => t.tensor)).toEqual(['R']);
+  expect(db).toBeGreaterThan(30);
 });
 
 const notFinite: Record<string, [Model, object]> = {
