@@ -1,6 +1,7 @@
 /** @file From a raw job spec to a planned one: everything checked that needs no model, every default filled in. */
 
 import { ServiceError } from './errors.ts';
+import { isInstant, noInstant } from './instant.ts';
 import { JobRequest, JobSpec, MOST_STAGES, type StageSpec } from './job.ts';
 import { nearest } from './nearest.ts';
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts';
@@ -19,7 +20,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  * @throws SPEC_INVALID every fault, each with a JSON Pointer and what would be valid
  */
 export function planJob(spec: unknown, document: StageDocument): JobSpec {
-  const errors = [...schemaErrors(JobRequest, spec), ...neitherOrBoth(spec)];
+  const errors = [...schemaErrors(JobRequest, spec), ...neitherOrBoth(spec), ...noSuchTime(spec)];
   const given = stagesOf(spec);
   // More than may be are one fault already.
   const stages = given
@@ -48,6 +49,13 @@ function neitherOrBoth(spec: unknown): FieldError[] {
   if (stages || preset) return [];
   const presets = PRESET_NAMES.join(', ');
   return [{ pointer: '/stages', detail: `is required, or 'preset': one of ${presets}` }];
+}
+
+/** What does not even have the form of a time is a fault of the schema already. */
+function noSuchTime(spec: unknown): FieldError[] {
+  const at = isObject(spec) ? spec['expiresAt'] : undefined;
+  if (typeof at !== 'string' || !/^\d{4}-/.test(at) || isInstant(at)) return [];
+  return [{ pointer: '/expiresAt', detail: noInstant(at) }];
 }
 
 /** A stage learns from what is made before it. */

@@ -4,7 +4,8 @@ import type { Redis } from 'ioredis';
 
 import type { AuditEntry } from '../contract/audit.ts';
 
-export const AUDIT_CURSOR_PATTERN = '^\\d{1,20}-\\d{1,20}$';
+/** Ids of a stream but the first: nothing is before it, and Redis refuses to look. Twenty digits may be too many for it. */
+export const AUDIT_CURSOR_PATTERN = '^(?!0+-0+$)\\d{1,19}-\\d{1,19}$';
 
 const KEPT = 10_000;
 

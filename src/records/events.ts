@@ -11,7 +11,8 @@ export interface StreamedEvent {
   readonly data: StoredEvent & { readonly job: string; readonly at: string };
 }
 
-const STREAM_ID = /^\d{1,20}-\d{1,20}$/;
+/** Twenty digits may be more than Redis can count to. */
+const STREAM_ID = /^\d{1,19}-\d{1,19}$/;
 
 /**
  * One subscription per process, however many clients listen: a change of any job wakes those that watch it, and

@@ -6,6 +6,7 @@ import { Type } from 'typebox';
 import { DIGEST_PATTERN } from '../contract/digest.ts';
 import { type ErrorCode, ServiceError } from '../contract/errors.ts';
 import { JOB_ID_PATTERN } from '../contract/ids.ts';
+import { isInstant, noInstant } from '../contract/instant.ts';
 import { STATUSES } from '../contract/job.ts';
 import { installIgnoredBodies } from '../plugins/bodies.ts';
 import { type JobRecord, TERMINAL } from '../records/job-record.ts';
@@ -55,8 +56,8 @@ export const jobRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app, d
       const found = await service.jobs.list(tenant, {
         ...rest,
         ...(label && { labels: labelsOf(label) }),
-        ...(createdAfter && { createdAfter: instant(createdAfter) }),
-        ...(createdBefore && { createdBefore: instant(createdBefore) }),
+        ...(createdAfter && { createdAfter: instant('createdAfter', createdAfter) }),
+        ...(createdBefore && { createdBefore: instant('createdBefore', createdBefore) }),
       });
       const items = await Promise.all(found.items.map(async (j) => (await shown(deps, j)).view));
       return { items, nextCursor: found.nextCursor };
@@ -165,7 +166,12 @@ export const jobRoutes: FastifyPluginAsyncTypebox<Collaborators> = async (app, d
   );
 };
 
-const instant = (text: string) => new Date(text).toISOString();
+/** @throws REQUEST_INVALID */
+function instant(name: string, text: string): string {
+  if (isInstant(text)) return new Date(text).toISOString();
+  const fault = { pointer: `querystring/${name}`, detail: noInstant(text) };
+  throw new ServiceError('REQUEST_INVALID', { errors: [fault] });
+}
 
 const labelsOf = (labels: readonly string[]) =>
   Object.fromEntries(

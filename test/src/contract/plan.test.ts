@@ -105,6 +105,12 @@ test.each([
   ['a union', stage({ reduceRange: 3 }), '/stages/0/reduceRange', /valid is "auto" or a boolean/],
   ['something deep', stage({ nested: { deep: 'x' } }), '/stages/0/nested/deep', /a number/],
   ['a name with a slash', stage({ 'a/b~': 1 }), '/stages/0/a~1b~0', /not a known field/],
+  [
+    'a day',
+    { stages: [], expiresAt: '2026-13-01T00:00:00Z' },
+    '/expiresAt',
+    /there is no such time/,
+  ],
   ['no stage name', { stages: [{}] }, '/stages/0/stage', /is required/],
   ['no stages at all', {}, '/stages', /is required/],
   ['no object', [], '', /valid is an object/],
