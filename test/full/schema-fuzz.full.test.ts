@@ -36,7 +36,7 @@ test('no 5xx for whatever the schema allows, and for what it does not', {
 }, async ({ skip }) => {
   skip(!has, 'PEER_PYTHON names no Python with schemathesis');
   const args = ['-m', 'schemathesis.cli', 'run', `${api.url}/openapi.json`, ...OPTIONS];
-  const { code, stdout } = await run(python, args, { maxBuffer: 2 ** 26 }).then(
+  const { code, stdout } = await run(python, args, { cwd: site.folder, maxBuffer: 2 ** 26 }).then(
     ({ stdout }) => ({ code: 0, stdout }),
     (error) => error as { code: number; stdout: string },
   );
