@@ -1,7 +1,7 @@
 /** @file The mean error that rounding leaves in each channel of a layer's result, measured, and biases without it. */
 
-import type { Model } from '../onnx/graph.ts';
-import { Value } from '../onnx/graph.ts';
+import { floatOf } from '../onnx/attributes.ts';
+import { type Model, type Node, Value } from '../onnx/graph.ts';
 import { GraphIndex, replaceUses } from '../onnx/uses.ts';
 import { type Feed, freeResults, type HostTensor, openSession } from '../runtime/session.ts';
 import { withOutputs } from '../runtime/taps.ts';
@@ -59,8 +59,8 @@ export async function measuredBiases(
   }
   return new Map(
     biases.map((b) => {
-      const shift = errors.get(b.output)!.shift(b.plain.length);
-      return [b, b.plain.map((x, c) => x + shift[c]!)];
+      const shift = errors.get(b.output)?.shift(b.plain.length);
+      return [b, shift ? b.plain.map((x, c) => x + shift[c]!) : b.plain];
     }),
   );
 }
@@ -77,12 +77,15 @@ function channelErrors({ graph }: Model, names: readonly string[]): Map<string, 
   return new Map(
     graph.nodes.flatMap((node) => {
       const y = node.outputs[0];
-      if (!y || !wanted.has(y.name)) return [];
+      if (!y || !wanted.has(y.name) || !addsBias(node)) return [];
       const axis = node.op === 'Conv' || node.op === 'ConvTranspose' ? 'second' : 'last';
       return [[y.name, new ChannelErrors(activationOf(y, index)?.apply, axis)]];
     }),
   );
 }
+
+/** Whether the bias counts as it stands: a Gemm may scale it. */
+const addsBias = (node: Node): boolean => node.op !== 'Gemm' || floatOf(node, 'beta', 1) === 1;
 
 /** A copy that returns the named results, and whose nodes read given ones in their place. */
 function layerByLayer(model: Model, names: readonly string[]): Model {
