@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import type { Value } from '../../workers/onnx/graph.ts';
 import { readModel } from '../../workers/onnx/read.ts';
 import { floatsOf } from '../../workers/onnx/values.ts';
+import { blockSize } from '../../workers/runtime/blocked/block-size.ts';
 import type { Labels } from '../../workers/training/batches/labels.ts';
 import { canonical } from '../../workers/training/canonical.ts';
 import type { BoundLoss } from '../../workers/training/losses/loss.ts';
@@ -127,6 +128,7 @@ async function train(
       ema: keep !== undefined,
       accumulate: 1,
       batchStatistics: false,
+      block: await blockSize(),
     },
   );
   const options = { optimizer, optimizerOptions, threads: 1, provider: 'cpu' };

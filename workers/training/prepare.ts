@@ -3,6 +3,7 @@
 import { ServiceError } from '../../src/contract/errors.ts';
 import type { Sample } from '../data/dataset.ts';
 import type { Model } from '../onnx/graph.ts';
+import { blockSize } from '../runtime/blocked/block-size.ts';
 import { isLabelled } from '../tasks/labelled.ts';
 import type { TaskBinding } from '../tasks/task.ts';
 import { batched } from './batched.ts';
@@ -80,6 +81,7 @@ export async function prepare(
     sparsify: settings.sparsify,
     accumulate,
     batchStatistics: settings.batchStatistics,
+    block: provider === 'cpu' ? await blockSize() : undefined,
     nodes: bound?.nodes,
   });
   const trainer = await Trainer.open(graph, image, {

@@ -1,6 +1,7 @@
 /** @file One training step as one graph: forward, loss, gradients, clipping, update, moving average. */
 
 import { type BackwardOptions, backward } from '../autodiff/backward.ts';
+import { directConv, isDirect } from '../autodiff/rules/direct-convolution.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Model, Node, Value } from '../onnx/graph.ts';
 import { shapeOf } from '../onnx/static-shapes.ts';
@@ -20,12 +21,16 @@ export interface TrainGraphOptions extends UpdateOptions {
   readonly decay: number;
   /** BatchNormalization by the statistics of the batch, with running updates of its own; false: as at inference. */
   readonly batchStatistics: boolean;
+  /** Channels per block where Convs are computed in blocks (workers/runtime/blocked); undefined: they are not. */
+  readonly block?: number | undefined;
   /** Nodes of the model that only stand for others. */
   readonly nodes?: OwnNodes | undefined;
 }
 
 export interface TrainGraph {
   readonly model: Model;
+  /** As in the options. */
+  readonly block: number | undefined;
   readonly states: readonly StateTensor[];
   readonly loss: BuiltLoss;
   /** Output names of scalars. */
@@ -59,8 +64,11 @@ export function buildTrainGraph(
   });
   const { context, stop } = lossContext(g, batch);
   const loss = bound.build(context);
-  const ruleOf = options.nodes?.ruleOf;
-  const flats = withGradients(g, unpacked, loss.total, { stop, ...(ruleOf && { ruleOf }) });
+  const { block } = options;
+  const ruleOf = (node: Node) =>
+    options.nodes?.ruleOf(node) ??
+    (block !== undefined && isDirect(node, block) ? directConv : undefined);
+  const flats = withGradients(g, unpacked, loss.total, { stop, ruleOf });
   for (const statistic of statistics) keepStatistic(ports, statistic);
   if (options.ema && statistics.length > 0) averageStatistics(g, ports, statistics);
   const norm = update(g, ports, flats, options);
@@ -70,7 +78,7 @@ export function buildTrainGraph(
   graph.outputs = [...new Set([loss.total, norm, ...parts.map(([, v]) => v), ...ports.outputs])];
   const names = Object.fromEntries(parts.map(([k, v]) => [k, v.name]));
   const outputs = { total: loss.total.name, norm: norm.name, parts: names };
-  return { model, states: ports.states, loss, outputs };
+  return { model, block, states: ports.states, loss, outputs };
 }
 
 /** The loss's gradients, flat as the weights are. */

@@ -4,7 +4,6 @@ import { plainTransposed } from '../autodiff/transposed-convolutions.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Model } from '../onnx/graph.ts';
 import { bytesOf, Tensor } from '../onnx/tensor.ts';
-import { blockSize } from '../runtime/blocked/block-size.ts';
 import { blockConvolutions } from '../runtime/blocked/lower.ts';
 import { type Feed, openSession, type Session } from '../runtime/session.ts';
 import type { Labels } from './batches/labels.ts';
@@ -51,7 +50,8 @@ export class Trainer {
 
   static async open(graph: TrainGraph, image: string, options: TrainerOptions): Promise<Trainer> {
     const { threads, provider } = options;
-    await settleConvolutions(graph.model, provider);
+    if (graph.block !== undefined) blockConvolutions(graph.model, graph.block);
+    plainTransposed(new GraphBuilder(graph.model.graph));
     const session = await openSession(graph.model, {
       threads,
       provider,
@@ -180,11 +180,4 @@ export class Trainer {
   async release(): Promise<void> {
     await this.#session.release();
   }
-}
-
-/** Convolutions in the form that the provider computes fastest. */
-async function settleConvolutions(model: Model, provider: string): Promise<void> {
-  const block = provider === 'cpu' ? await blockSize() : undefined;
-  if (block !== undefined) blockConvolutions(model, block);
-  plainTransposed(new GraphBuilder(model.graph));
 }

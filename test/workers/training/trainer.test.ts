@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Model } from '../../../workers/onnx/graph.ts';
 import { floatsOf } from '../../../workers/onnx/values.ts';
+import { blockSize } from '../../../workers/runtime/blocked/block-size.ts';
 import type { TaskBinding } from '../../../workers/tasks/task.ts';
 import { canonical } from '../../../workers/training/canonical.ts';
 import { chooseLoss } from '../../../workers/training/losses/registry.ts';
@@ -54,6 +55,7 @@ async function trainer(accumulate: number, batchStatistics = false) {
     ema: false,
     accumulate,
     batchStatistics,
+    block: await blockSize(),
   });
   return Trainer.open(graph, 'x', { ...options, threads: 1, provider: 'cpu' });
 }
