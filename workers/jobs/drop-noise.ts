@@ -4,7 +4,7 @@ import { METRICS } from '../evaluation/metrics/registry.ts';
 import { random } from '../runtime/random.ts';
 import type { Evaluation, TaskBinding } from '../tasks/task.ts';
 
-const RESAMPLES = 20;
+const RESAMPLES = 40;
 const SEED = 1;
 
 /**

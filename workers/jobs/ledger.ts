@@ -29,6 +29,9 @@ interface Kept {
   readonly spent: boolean;
 }
 
+/** Standard deviations beyond which a drop is no luck. */
+const SURE = 2;
+
 /** In the place of a stage's index: the job's input. */
 export const INPUT = -1;
 
@@ -169,11 +172,11 @@ export class Ledger {
     return next?.stage.accuracy !== 'wins';
   }
 
-  /** Few images make a metric jump: more than its noise must be missing. */
+  /** Few images make a metric jump, and a model that was trained on them does better there than elsewhere: more than twice the noise must be missing. */
   async #surelyOver(found: Evaluation, binding: TaskBinding, drop: number): Promise<boolean> {
     if (this.#metric === 'agreement') return true;
     const noise = dropNoise(this.#reference, found, binding, this.#metric);
-    return drop - noise > this.#maxDrop;
+    return drop - SURE * noise > this.#maxDrop;
   }
 }
 
