@@ -3,13 +3,7 @@
 import { ServiceError } from '../../src/contract/errors.ts';
 import { cloneModel } from '../onnx/clone.ts';
 import type { Model } from '../onnx/graph.ts';
-import {
-  type Feed,
-  freeResults,
-  type HostTensor,
-  openSession,
-  type Session,
-} from '../runtime/session.ts';
+import { type Feed, freeResults, openSession } from '../runtime/session.ts';
 import { ChannelMoments } from './channel-moments.ts';
 import { HalfWidths } from './halves.ts';
 import { Histogram } from './histogram.ts';
@@ -70,13 +64,14 @@ export async function calibrate(
       : await openSession(tapped(model, taps), {
           threads: options.threads,
           provider: options.provider,
+          // Memory planned ahead would hold every tensor beside the copies that come out.
+          memoryPattern: false,
         });
-  let results: Readonly<Record<string, HostTensor>> | undefined;
   try {
     let done = 0;
     for await (const feed of feeds) {
       options.signal.throwIfAborted();
-      results = session ? await run(session, feed, taps, results) : {};
+      const results = session ? await session.run(feed, taps) : {};
       const half = 2 * done < options.images ? 0 : 1;
       for (const [name, { histogram, channels, widths }] of observed) {
         const tensor = results[name] ?? feed[name];
@@ -84,31 +79,15 @@ export async function calibrate(
         widths.add(half, histogram.add(tensor.data as Float32Array, SAMPLE));
         if (done < CHANNEL_IMAGES) channels.add(tensor.data as Float32Array, tensor.dims);
       }
+      freeResults(results);
       options.onImage(++done);
     }
   } finally {
-    freeResults(results ?? {});
     await session?.release();
   }
   for (const [name, { histogram }] of observed)
     if (!histogram.finite) throw new ServiceError('ACTIVATION_NOT_FINITE', { tensor: name });
   return observed;
-}
-
-/** Into the results of the image before; where shapes depend on what an image shows, into new ones. */
-async function run(
-  session: Session,
-  feed: Readonly<Record<string, Feed>>,
-  names: readonly string[],
-  before: Readonly<Record<string, HostTensor>> | undefined,
-): Promise<Readonly<Record<string, HostTensor>>> {
-  if (before === undefined) return session.run(feed, names);
-  try {
-    return await session.run(feed, names, before);
-  } catch {
-    freeResults(before);
-    return session.run(feed, names);
-  }
 }
 
 /** A copy whose outputs are just the named tensors. */

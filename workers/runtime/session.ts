@@ -59,22 +59,18 @@ export class Session {
    * One inference. Blocks this thread although it returns a promise.
    *
    * @param fetch names of the outputs wanted; default all
-   * @param into results of an earlier run with the same shapes, which are overwritten: saves a copy, and the memory of one
    * @throws MODEL_CANNOT_RUN with the runtime's own words
    */
   async run(
     feeds: Readonly<Record<string, Feed>>,
     fetch?: readonly string[],
-    into?: Readonly<Record<string, HostTensor>>,
   ): Promise<Record<string, HostTensor>> {
     try {
       const tensors = Object.fromEntries(
         Object.entries(feeds).map(([name, feed]) => [name, toRuntime(feed)]),
       );
-      const places = into && fetch?.map((name) => [name, toRuntime(into[name]!)] as const);
-      const wanted = places ? Object.fromEntries(places) : fetch;
-      const results = await (wanted
-        ? this.#session.run(tensors, wanted)
+      const results = await (fetch
+        ? this.#session.run(tensors, fetch)
         : this.#session.run(tensors));
       return Object.fromEntries(
         Object.entries(results).map(([name, t]) => [
