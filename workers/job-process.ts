@@ -1,7 +1,6 @@
 /** @file The process of one job: reads job.json in its folder, runs the job, says what happens on descriptor 3. */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 
 import { extractArchive } from './data/archive.ts';
@@ -12,17 +11,15 @@ import { runJob } from './run-job.ts';
 
 /** Exit codes: the events say what happened, these only whether it was the job's own end. */
 const EXIT = { done: 0, failed: 1, stopped: 143 } as const;
-const NICE = 10;
 
 const folder = process.cwd();
 const stop = new AbortController();
 
 const tell = teller(EVENTS_FD, () => process.exit(EXIT.stopped));
 
-/** Quiet beside the API, and the first to go when memory runs out. */
-function behave(): void {
+/** The first to go when memory runs out. */
+function yieldMemory(): void {
   try {
-    setPriority(NICE);
     writeFileSync('/proc/self/oom_score_adj', '1000');
   } catch {
     // not everywhere permitted
@@ -74,6 +71,6 @@ async function unpacked({ archive }: JobFile): Promise<string | undefined> {
   }
 }
 
-behave();
+yieldMemory();
 stopWhenTold();
 process.exit(await main());

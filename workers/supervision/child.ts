@@ -1,6 +1,7 @@
 /** @file The child process of one attempt: started, listened to, held to its limits, ended. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -15,6 +16,7 @@ import { Limits } from './limits.ts';
 
 const PROGRAM = join(import.meta.dirname, `../job-process${import.meta.filename.slice(-3)}`);
 const STDERR_KEPT = 8192;
+const NICE = 10;
 
 export type ChildEnd =
   | { readonly how: 'done'; readonly outcome: 'pass' | 'rejected' }
@@ -66,7 +68,7 @@ function start({ folder, config, confinement }: ChildOptions): ChildProcess {
     cpuSeconds: config.jobSeconds * config.threads + 60,
   });
   const compiled = compileCache(config.workDir);
-  return spawn(command!, args, {
+  const child = spawn(command!, args, {
     cwd: folder,
     env: {
       ...allowedEnvironment(process.env, folder),
@@ -75,6 +77,17 @@ function start({ folder, config, confinement }: ChildOptions): ChildProcess {
     detached: true, // its own process group
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
   });
+  behind(child.pid);
+  return child;
+}
+
+/** Quiet beside the API from its first moment on: loading its code is work too. */
+function behind(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, NICE);
+  } catch {
+    // it is gone, or this is not permitted
+  }
 }
 
 /** What the child has said so far. */
