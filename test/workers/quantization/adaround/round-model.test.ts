@@ -40,7 +40,8 @@ test('every layer gains, no weight moves further than to its neighbour, and the 
 
   expect(details.rounding!.map((r) => r.tensor)).toEqual(['H', 'Y']);
   for (const { ratio } of details.rounding!) expect(ratio).toBeLessThan(0.8);
-  expect(details.choice!.kept).toBe('adaround');
+  // With or without biases measured on top.
+  expect(details.choice!.kept).toMatch(/^adaround/);
   expect(details.choice!.sqnrDb['adaround']).toBeGreaterThan(details.choice!.sqnrDb['plain']! + 2);
   const moved = distances(model);
   expect(Math.max(...moved)).toBeLessThan(1);
