@@ -1,10 +1,11 @@
 /** @file Gradients of Conv and ConvTranspose, of any number of spatial axes. */
 
-import { intOf, intsOf, stringOf } from '../../onnx/attributes.ts';
+import { intOf, ints, intsOf, stringOf } from '../../onnx/attributes.ts';
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Attribute, Node, Value } from '../../onnx/graph.ts';
 import { range, type Shape, shapeOf, sizeOf } from '../../onnx/static-shapes.ts';
 import type { GradientRule } from '../rule.ts';
+import { exchanged } from './exchanged.ts';
 
 /** Where a kernel stands over its input: one entry per spatial axis. */
 export interface Window {
@@ -15,8 +16,6 @@ export interface Window {
   readonly after: Shape;
   readonly group: number;
 }
-
-const ints = (value: readonly number[]): Attribute => ({ type: 'ints', value });
 
 /** Attributes of a Conv (or pooling) node, auto_pad resolved against the sizes at hand. */
 export function windowOf(node: Node, input: Shape, output: Shape, kernel: Shape): Window {
@@ -45,6 +44,13 @@ export function windowOf(node: Node, input: Shape, output: Shape, kernel: Shape)
   };
 }
 
+/** Of a Conv with known shapes. */
+export const windowAt = (node: Node): Window => {
+  const [x, w] = node.inputs as [Value, Value];
+  const sizes = (v: Value) => shapeOf(v).slice(2);
+  return windowOf(node, sizes(x), sizes(node.outputs[0]!), sizes(w));
+};
+
 /**
  * Y[n, m, o] = b[m] + Σ_{c, k} W[m, c, k]·X[n, c, s·o + d·k − p]
  *
@@ -52,8 +58,8 @@ export function windowOf(node: Node, input: Shape, output: Shape, kernel: Shape)
  *
  * Shapes: X (N, C, S…), W (M, C/g, K…), Y (N, M, O…).
  */
-export const conv: GradientRule = ({ node, x: [x, w], y: [y], dy: [d], g }) => {
-  const win = windowOf(node, shapeOf(x).slice(2), shapeOf(y).slice(2), shapeOf(w).slice(2));
+export const conv: GradientRule = ({ node, x: [x, w], dy: [d], g }) => {
+  const win = windowAt(node);
   return [
     () => inputGradient(g, d, w, shapeOf(x), win),
     () => weightGradient(g, x, d, shapeOf(w), win),
@@ -187,12 +193,7 @@ export function weightGradient(
   }
   const product = sumOverBatch(g, g.matmul(rows, g.swap(columns)));
   if (ahead === 1) return g.reshape(product, weight);
-  // (m, i, c, j) to (m, c, i, j): a Gather of runs of j, which works in several threads where Transpose does not.
-  const runs = g.reshape(product, [m, ahead * cPerGroup, behind]);
-  const order = range(cPerGroup * ahead).map(
-    (k) => (k % ahead) * cPerGroup + Math.floor(k / ahead),
-  );
-  return g.reshape(g.gather(runs, g.ints(order), 1), weight);
+  return g.reshape(exchanged(g, product, [m, ahead, cPerGroup, behind], 1), weight);
 }
 
 /** Weights of what a split costs, per number: to write a patch, each tap of that, to turn a weight, to multiply and add. */

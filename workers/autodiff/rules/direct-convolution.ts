@@ -2,9 +2,10 @@
 
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Node, Value } from '../../onnx/graph.ts';
-import { range, shapeOf } from '../../onnx/static-shapes.ts';
+import { shapeOf } from '../../onnx/static-shapes.ts';
 import type { GradientRule } from '../rule.ts';
-import { conv, type Window, windowOf } from './convolution.ts';
+import { conv, type Window, windowAt } from './convolution.ts';
+import { exchanged } from './exchanged.ts';
 
 /** Whether a block of channels fits the outputs, and the images of a batch fit into less than one. */
 export function isDirect(node: Node, block: number): boolean {
@@ -28,24 +29,6 @@ export const directConv: GradientRule = (operands) => {
 function weightGradient(g: GraphBuilder, x: Value, d: Value, win: Window): Value {
   const padded = g.pad(x, [0, 0, ...win.before], [0, 0, ...win.after]);
   const [c, m] = [shapeOf(x)[1]!, shapeOf(d)[1]!];
-  const inputs = [exchanged(g, padded), exchanged(g, d)];
-  return exchanged(g, g.op('Conv', inputs, [c, m, ...win.kernel]));
+  const turned = (v: Value) => exchanged(g, v, shapeOf(v), 0);
+  return turned(g.op('Conv', [turned(padded), turned(d)], [c, m, ...win.kernel]));
 }
-
-/** (A, B, …) → (B, A, …): a Gather of what lies behind, which works in several threads where Transpose does not. */
-function exchanged(g: GraphBuilder, v: Value): Value {
-  const [a, b, ...rest] = shapeOf(v) as [number, number, ...number[]];
-  const order = range(a * b).map((k) => (k % a) * b + Math.floor(k / a));
-  const rows = g.gather(g.reshape(v, [a * b, ...rest]), g.ints(order), 0);
-  return g.reshape(rows, [b, a, ...rest]);
-}
-
-const windowAt = (node: Node): Window => {
-  const [x, w] = node.inputs as [Value, Value];
-  return windowOf(
-    node,
-    shapeOf(x).slice(2),
-    shapeOf(node.outputs[0]!).slice(2),
-    shapeOf(w).slice(2),
-  );
-};
