@@ -116,15 +116,15 @@ export class QdqWriter {
   /** A bias of the node's own as int32, in the scale of its products. */
   codedBias(node: Node, bias: Float32Array, inputScale: number, weights: Float32Array): StoredBias {
     const { name } = node.inputs[2]!;
-    const as = (b: Float32Array) =>
-      new Tensor('int32', [b.length], bytesOf(quantizeBias(b, inputScale, weights).codes));
-    const { scales } = quantizeBias(bias, inputScale, weights);
-    const value = this.#initializer(`${name}/quantized`, as(bias));
+    const coded = (b: Float32Array) => quantizeBias(b, inputScale, weights);
+    const stored = (codes: Int32Array) => new Tensor('int32', [codes.length], bytesOf(codes));
+    const { codes, scales } = coded(bias);
+    const value = this.#initializer(`${name}/quantized`, stored(codes));
     const scale = this.#initializer(`${name}/scale`, Tensor.float32([scales.length], scales));
     const zero = this.#zeros('int32', scales.length);
     const axis = { axis: int(0) };
     node.inputs[2] = this.#dequantize(value, scale, zero, axis, `${name}/dequantized`);
-    return { value, as };
+    return { value, as: (b) => stored(coded(b).codes) };
   }
 
   /** A bias of the node's own that stays in float. */
