@@ -1,5 +1,6 @@
 /** @file Writes nodes behind a graph while keeping their shapes. */
 
+import { int, ints } from './attributes.ts';
 import type { DType } from './dtype.ts';
 import type { Attribute, Graph, Node, TensorType } from './graph.ts';
 import { Value } from './graph.ts';
@@ -8,9 +9,6 @@ import { broadcast, dtypeOf, shapeOf, sizeOf } from './static-shapes.ts';
 import { bytesOf, Tensor } from './tensor.ts';
 
 type Attributes = Readonly<Record<string, Attribute>>;
-
-const ints = (value: readonly number[]): Attribute => ({ type: 'ints', value });
-const int = (value: number): Attribute => ({ type: 'int', value });
 
 /**
  * Appends standard ai.onnx nodes (opset 21 forms) to `graph`. Every value made here has a static type, since

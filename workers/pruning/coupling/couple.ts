@@ -1,8 +1,8 @@
 /** @file The axes of every tensor of a graph, as atoms: one walk over the nodes. */
 
 import { subgraphsOf } from '../../onnx/attributes.ts';
-import { dtypeKnown, type Model, type Node, shapeKnown, type Value } from '../../onnx/graph.ts';
-import { shapeOf } from '../../onnx/static-shapes.ts';
+import { dtypeKnown, type Model, type Node, type Value } from '../../onnx/graph.ts';
+import { isStatic, shapeOf } from '../../onnx/static-shapes.ts';
 import { valuesUsedIn } from '../../onnx/uses.ts';
 import { Atoms, type Cause } from './atoms.ts';
 import { fixed, merge, split, tie } from './axes.ts';
@@ -184,5 +184,4 @@ export class Coupling {
 const dimsOf = (value: Value): readonly number[] =>
   value.constant?.dims ?? (isSized(value) ? shapeOf(value) : []);
 
-const isSized = (value: Value): boolean =>
-  value.constant !== undefined || (shapeKnown(value)?.every((d) => typeof d === 'number') ?? false);
+const isSized = (value: Value): boolean => value.constant !== undefined || isStatic(value);

@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { intOf } from '../../onnx/attributes.ts';
 import { type Model, type Node, shapeKnown, Value } from '../../onnx/graph.ts';
+import { isStatic } from '../../onnx/static-shapes.ts';
 import { Tensor } from '../../onnx/tensor.ts';
 import { openSession } from '../../runtime/session.ts';
 import { type Layer, layersOf } from '../coupling/layers.ts';
@@ -55,7 +56,7 @@ export async function layerTimes(
 
 /** Sizes known, weight second, float32. */
 function canStandAlone({ node, weight, input, output }: Layer): boolean {
-  const sized = [input, output].every((v) => shapeKnown(v)?.every((d) => typeof d === 'number'));
+  const sized = [input, output].every(isStatic);
   const plain =
     node.op === 'Conv' || (weight.constant!.dims.length === 2 && node.op !== 'ConvTranspose');
   return sized && plain && node.inputs[1] === weight && weight.constant!.dtype === 'float32';

@@ -1,6 +1,6 @@
 /** @file ConvTranspose on blocked values: plain Convs, one for each place that an output can have between the strides. */
 
-import { intOf, intsOf } from '../../onnx/attributes.ts';
+import { intOf, ints, intsOf } from '../../onnx/attributes.ts';
 import { dtypeKnown, type Node, type Value } from '../../onnx/graph.ts';
 import { range, type Shape, shapeOf, sizeOf } from '../../onnx/static-shapes.ts';
 import { bias, inBlocksOfInput, isFull } from './convolution.ts';
@@ -35,9 +35,10 @@ export const convTranspose: Lowering = (node, layout) => {
       const inputs = [input, chosen(layout, w, rows, v.taps, h.taps), bias(layout, b, c)];
       const [n, , high, wide] = shapeOf(y) as [number, number, number, number];
       const shape = [n, layout.padded(c), high / down.length, wide / across.length];
-      const kernel_shape = { type: 'ints', value: [v.taps.length, h.taps.length] } as const;
-      const pads = { type: 'ints', value: [v.before, h.before, v.after, h.after] } as const;
-      return layout.op('Conv', inputs, shape, { kernel_shape, pads });
+      return layout.op('Conv', inputs, shape, {
+        kernel_shape: ints([v.taps.length, h.taps.length]),
+        pads: ints([v.before, h.before, v.after, h.after]),
+      });
     }),
   );
   layout.hold(y, interleaved(layout, places, shapeOf(y)));
