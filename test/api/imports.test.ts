@@ -1,6 +1,6 @@
 /** @file Imports: what the server fetches itself, from where it may, and what it makes of what it gets. */
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,9 +12,9 @@ import { startFauxqs } from 'fauxqs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { Bucket } from '../../src/storage/bucket.ts';
+import { digestOf } from '../helpers/digest.ts';
 import { BYTES, datasetFile, modelFile, openSite, type Site } from './site.ts';
 
-const sha256 = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 const KEYS = { ada: 'key-of-ada-1', bob: 'key-of-bob-1' };
 const as = (tenant: keyof typeof KEYS) => ({ authorization: `Bearer ${KEYS[tenant]}` });
 const folder = mkdtempSync(join(tmpdir(), 'lathe-imports-'));
@@ -91,8 +91,8 @@ test('a model and a data set are imported from addresses, and are what an upload
 
   expect(model).toMatchObject({
     ...{ status: 'succeeded', name: 'model.onnx', error: null, progress: 1 },
-    ...{ url: at('/model.onnx'), sha256: sha256(modelFile(1)), bytes: modelFile(1).length },
-    result: { id: sha256(modelFile(1)), href: `/v1/models/${sha256(modelFile(1))}` },
+    ...{ url: at('/model.onnx'), sha256: digestOf(modelFile(1)), bytes: modelFile(1).length },
+    result: { id: digestOf(modelFile(1)), href: `/v1/models/${digestOf(modelFile(1))}` },
   });
   const uploaded = await site.http.post('/v1/models').set(as('ada')).type(BYTES).send(modelFile(1));
   expect([uploaded.status, uploaded.body.name]).toEqual([200, 'model.onnx']);
@@ -101,7 +101,7 @@ test('a model and a data set are imported from addresses, and are what an upload
 });
 
 test('a digest is held against the file, and one that is known is not fetched', async () => {
-  const digest = sha256(modelFile(2));
+  const digest = digestOf(modelFile(2));
   const wrong = await imported({ kind: 'model', url: at('/noise.onnx'), sha256: digest });
   const right = await imported({ kind: 'model', url: at('/other.onnx'), sha256: digest });
   asked = [];

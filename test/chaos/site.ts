@@ -1,12 +1,12 @@
 /** @file A whole installation for one test file: Redis, store, records, and worker processes that can be killed. */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+
 import { startRedis } from '../../scripts/redis.mjs';
 import { newJobId } from '../../src/contract/ids.ts';
 import type { JobSpec } from '../../src/contract/job.ts';
@@ -20,6 +20,7 @@ import { type ModelRecord, Models } from '../../src/records/models.ts';
 import { connectRedis } from '../../src/records/redis.ts';
 import { DiskStore } from '../../src/storage/disk.ts';
 import { openDataset } from '../../workers/data/open.ts';
+import { digestOf } from '../helpers/digest.ts';
 import { type TestRedis, testRedis } from '../helpers/redis.ts';
 import { colourFolder, tinyBytes } from '../workers/job/tiny.ts';
 
@@ -141,7 +142,7 @@ export class Site {
 
   /** @returns its id */
   async model(bytes: Uint8Array): Promise<string> {
-    const id = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const id = digestOf(bytes);
     const file = join(this.folder, 'upload.onnx');
     writeFileSync(file, bytes);
     await this.models.add(TENANT, (await this.#entry(id, file)) as ModelRecord);

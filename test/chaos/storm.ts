@@ -1,7 +1,7 @@
 /** @file A service at work in bad weather: clients that go on asking, processes that are started again, one kind of fault many times. */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { createHash, randomInt, randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import {
   existsSync,
   globSync,
@@ -21,6 +21,7 @@ import type { JobRecord } from '../../src/records/job-record.ts';
 import { TERMINAL } from '../../src/records/job-record.ts';
 import { Jobs } from '../../src/records/jobs.ts';
 import { connectRedis } from '../../src/records/redis.ts';
+import { digestOf } from '../helpers/digest.ts';
 import { type Receiver, receiver } from '../helpers/receiver.ts';
 import { tinyBytes } from '../workers/job/tiny.ts';
 import { FAULTS, type Fault, type FaultName } from './faults.ts';
@@ -268,7 +269,7 @@ export class Storm {
       for (const { name, digest } of artifacts) {
         const answer = await this.#fetch(`/v1/jobs/${id}/artifacts/${name}`);
         const bytes = answer?.ok ? new Uint8Array(await answer.arrayBuffer()) : new Uint8Array();
-        const found = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+        const found = digestOf(bytes);
         if (found !== digest) wrong.push(`${id} ${name}`);
       }
     }

@@ -1,6 +1,5 @@
 /** @file Commands that talk to a server, end to end: API, queue and worker as processes of their own. */
 
-import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -10,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JobView } from '../../src/contract/job-view.ts';
 import { Report } from '../../src/contract/report.ts';
 import { type Api, Site } from '../chaos/site.ts';
+import { digestOf } from '../helpers/digest.ts';
 import { lathe } from '../helpers/lathe.ts';
 import { colourFolder, tinyBytes } from '../workers/job/tiny.ts';
 
@@ -73,7 +73,7 @@ test('submit --wait --out follows the job, downloads every artifact whole and ex
   const report = JSON.parse(await readFile(join(out, 'report.json'), 'utf8')) as Report;
   expect([...Schema.Errors(Report, report)]).toEqual([]);
   const bytes = await readFile(join(out, 'model.onnx'));
-  expect(report.output).toBe(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);
+  expect(report.output).toBe(digestOf(bytes));
   expect(report.command).toContain('/v1/jobs');
   expect(report.command).toContain(report.input);
 });

@@ -1,6 +1,6 @@
 /** @file One suite over every kind of storage: a disk, and an S3 server in this process. */
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ArtifactStore } from '../../src/storage/artifact-store.ts';
 import { Bucket } from '../../src/storage/bucket.ts';
 import { openStore, STORES, type StorageSettings } from '../../src/storage/registry.ts';
+import { digestOf } from '../helpers/digest.ts';
 
 type Kind = keyof typeof STORES;
 
@@ -35,9 +36,6 @@ afterAll(async () => {
   await stopS3();
   rmSync(folder, { recursive: true, force: true });
 });
-
-const digestOf = (bytes: Uint8Array) =>
-  `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 async function* chunks(...parts: Uint8Array[]) {
   yield* parts;

@@ -1,6 +1,5 @@
 /** @file The main road, both processes real: files in, job id out, a smaller model and a report back. */
 
-import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { Report } from '../../src/contract/report.ts';
 import { type Api, Site } from '../chaos/site.ts';
+import { digestOf } from '../helpers/digest.ts';
 import { type Receiver, receiver } from '../helpers/receiver.ts';
 import { tinyBytes } from '../workers/job/tiny.ts';
 
@@ -27,8 +27,6 @@ afterAll(async () => {
   await hooks.close();
   await site.close();
 });
-
-const sha256 = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 async function post(spec: object): Promise<{ status: number; id: string }> {
   const form = new FormData();
@@ -80,7 +78,7 @@ test('files and spec in one call; the artifacts are what the report says; the we
   });
   const report = JSON.parse((await artifact(id, 'report.json')).toString()) as Report;
   const model = await artifact(id, 'model.onnx');
-  expect(report).toMatchObject({ job: id, input: sha256(tinyBytes()), output: sha256(model) });
+  expect(report).toMatchObject({ job: id, input: digestOf(tinyBytes()), output: digestOf(model) });
   expect(report.stages.map((s) => s.output)).toEqual(
     job.stages.map((s: { output: string }) => s.output),
   );

@@ -1,6 +1,5 @@
 /** @file What the service promises its clients, one test per promise; API, worker, Redis and receivers are processes and servers of their own. */
 
-import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -9,11 +8,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { modelFile } from '../api/site.ts';
 import { Site } from '../chaos/site.ts';
+import { digestOf } from '../helpers/digest.ts';
 import { type Receiver, receiver } from '../helpers/receiver.ts';
 import { type Call, caller, ended, SIMPLIFY, uploaded } from './caller.ts';
 
 const MINUTES = 60_000;
-const sha256 = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 let site: Site;
 let hooks: Receiver;
@@ -86,14 +85,14 @@ test('submission: one job per key, an upload that resumes, an import by digest, 
   expect((await part(100, bytes.length)).status).toBe(204);
   const again = await ada('POST', '/v1/models', bytes);
   const url = `http://127.0.0.1:${(files.address() as AddressInfo).port}/model.onnx`;
-  const asked = { kind: 'model', url, sha256: sha256(modelFile(3)) };
+  const asked = { kind: 'model', url, sha256: digestOf(modelFile(3)) };
   const begun = await ada('POST', '/v1/imports', asked);
   const imported = await ada('GET', `${begun.headers.get('location')}?wait=30`);
   const spec = { model: again.body.id, ...SIMPLIFY, cache: false };
   const submit = () => ada('POST', '/v1/jobs', spec, { 'idempotency-key': '"one"' });
   const jobs = await Promise.all([submit(), submit(), submit()]);
 
-  expect([again.status, again.body.id]).toEqual([200, sha256(bytes)]);
+  expect([again.status, again.body.id]).toEqual([200, digestOf(bytes)]);
   expect(imported.body).toMatchObject({ status: 'succeeded', result: { id: asked.sha256 } });
   const accepted = jobs.filter(({ status }) => status === 202).map(({ body }) => body.id);
   expect(new Set(accepted).size).toBe(1);

@@ -1,13 +1,13 @@
 /** @file What the service promises those who run it, one test per promise: storage in a bucket, and everything to look at. */
 
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { type Api, Site } from '../chaos/site.ts';
 import { type TroubledS3, troubledS3 } from '../chaos/troubled-s3.ts';
+import { digestOf } from '../helpers/digest.ts';
 import { type Call, caller, ended, SIMPLIFY, uploaded } from './caller.ts';
 
 const MINUTES = 60_000;
@@ -30,9 +30,6 @@ afterAll(async () => {
   await s3.close();
 });
 
-const sha256 = (bytes: ArrayBuffer) =>
-  `sha256:${createHash('sha256').update(new Uint8Array(bytes)).digest('hex')}`;
-
 test('storage: API and worker share a bucket, downloads go there directly, trouble is waited for', {
   timeout: 2 * MINUTES,
 }, async () => {
@@ -45,12 +42,12 @@ test('storage: API and worker share a bucket, downloads go there directly, troub
   const job = await ended(call, id);
   const path = `/v1/jobs/${id}/artifacts/model.onnx`;
   const link = (await call('GET', `${path}?link=true`)).body;
-  const direct = await (await fetch(link.url)).arrayBuffer();
-  const through = await (await fetch(new URL(path, api.url))).arrayBuffer();
+  const direct = await (await fetch(link.url)).bytes();
+  const through = await (await fetch(new URL(path, api.url))).bytes();
   await call('DELETE', `/v1/jobs/${id}`);
 
   expect([job.status, link.presigned]).toEqual(['succeeded', true]);
-  expect([sha256(direct), sha256(through)]).toEqual([link.digest, link.digest]);
+  expect([digestOf(direct), digestOf(through)]).toEqual([link.digest, link.digest]);
   expect((await call('GET', path)).status).toBe(404);
 });
 
