@@ -4,7 +4,8 @@
  *     npm run bench -- train-step MODEL.onnx DATA [--batch 4,8] [--threads 2] [--rounds 6] [--steps 10]
  *
  * Both sides are processes of their own and take turns, so that the machine's other work falls on both. With PEER_PYTHON and
- * PEER_SCRIPTS set (a folder with torch_step.py, which trains YOLOv8n on its own data) the peer runs beside ours. Batches are made
+ * PEER_SCRIPTS set (a folder with torch_step.py, which trains YOLOv8n on its own data) the peer runs beside ours. Ours has the environment
+ * of a job's process, the peer what a user of it has. Batches are made
  * beforehand on both sides; the first round warms up. The last line is JSON.
  */
 
@@ -20,6 +21,7 @@ import { openDataset } from '../workers/data/open.ts';
 import { medianInterval, quantile } from '../workers/evaluation/latency.ts';
 import { readModel } from '../workers/onnx/read.ts';
 import * as format from '../workers/report/format.ts';
+import { HUGE_PAGES } from '../workers/supervision/huge-pages.ts';
 import { bindTask } from '../workers/tasks/registry.ts';
 import { openBatches, type TrainBatch } from '../workers/training/batches/open.ts';
 import { prepare } from '../workers/training/prepare.ts';
@@ -31,6 +33,9 @@ interface Answer {
   readonly loss: number;
   readonly rss_mb: number;
 }
+
+/** No compiled scripts left in the peer's folder. */
+const QUIET = { PYTHONDONTWRITEBYTECODE: '1' };
 
 /** Batches that our side goes round. */
 const BATCHES = 8;
@@ -114,8 +119,8 @@ class Side {
   readonly #lines: Interface;
   readonly #answers: AsyncIterator<string>;
 
-  constructor(command: string, args: readonly string[]) {
-    const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
+  constructor(command: string, args: readonly string[], own: Readonly<Record<string, string>>) {
+    const env = { ...own, ...process.env };
     this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
     this.#lines = createInterface({ input: this.#child.stdout });
     this.#answers = this.#lines[Symbol.asyncIterator]();
@@ -163,11 +168,15 @@ async function compareAt(batch: string) {
   const [size] = bindTask(readModel(bytes)).inputSize;
   const { threads } = values;
   const args = ['--ours', '--batch', batch, '--threads', threads];
-  const ours = new Side(process.execPath, [import.meta.filename, modelFile!, dataPath!, ...args]);
+  const ours = new Side(
+    process.execPath,
+    [import.meta.filename, modelFile!, dataPath!, ...args],
+    HUGE_PAGES,
+  );
   const [python, scripts] = [process.env['PEER_PYTHON'], process.env['PEER_SCRIPTS']];
   const script = scripts && join(scripts, 'torch_step.py');
   const same = ['--size', String(size), '--batch', batch, '--threads', threads];
-  const peer = python && script ? new Side(python, [script, ...same]) : undefined;
+  const peer = python && script ? new Side(python, [script, ...same], QUIET) : undefined;
   for (let round = 0; round <= Number(values.rounds); round++) {
     await ours.round(Number(values.steps), round > 0);
     await peer?.round(Number(values.steps), round > 0);

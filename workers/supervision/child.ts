@@ -12,6 +12,7 @@ import { type Failure, failureOf } from '../jobs/failure.ts';
 import type { WorkerConfig } from '../worker-config.ts';
 import { compileCache } from './compile-cache.ts';
 import { allowedEnvironment, type Confinement, confined } from './confinement.ts';
+import { HUGE_PAGES } from './huge-pages.ts';
 import { Limits } from './limits.ts';
 
 const PROGRAM = join(import.meta.dirname, `../job-process${import.meta.filename.slice(-3)}`);
@@ -71,6 +72,7 @@ function start({ folder, config, confinement }: ChildOptions): ChildProcess {
   const child = spawn(command!, args, {
     cwd: folder,
     env: {
+      ...HUGE_PAGES,
       ...allowedEnvironment(process.env, folder),
       ...(compiled !== undefined && { NODE_COMPILE_CACHE: compiled }),
     },

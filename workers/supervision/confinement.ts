@@ -53,7 +53,8 @@ export function confined(
 }
 
 /** What a job may know of its surroundings: what programs need to run, and nothing that opens a door. */
-const ALLOWED = /^(PATH|HOME|LANG|LC_.*|TZ|LD_LIBRARY_PATH|CUDA_.*|NVIDIA_.*|ORT_.*)$/;
+const ALLOWED =
+  /^(PATH|HOME|LANG|LC_.*|TZ|LD_LIBRARY_PATH|CUDA_.*|NVIDIA_.*|ORT_.*|GLIBC_TUNABLES)$/;
 
 /** @param folder of the job: temporary files lie there too, and go with it */
 export function allowedEnvironment(env: NodeJS.ProcessEnv, folder: string): NodeJS.ProcessEnv {

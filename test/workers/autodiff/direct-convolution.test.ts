@@ -13,7 +13,15 @@ import { modelOf, randomWeight } from '../../helpers/tiny-model.ts';
 const CASES: [string, number[], number[], string, number[], boolean][] = [
   ['uneven pads', [3, 4, 5, 6], [8, 4, 3, 2], 'pads = [1, 0, 2, 1]', [3, 8, 6, 6], true],
   ['no pads', [2, 4, 5, 5], [16, 4, 3, 3], '', [2, 16, 3, 3], true],
-  ['stride 2', [2, 4, 5, 5], [8, 4, 3, 3], 'strides = [2, 2]', [2, 8, 2, 2], false],
+  ['stride 2', [2, 4, 5, 5], [8, 4, 3, 3], 'strides = [2, 2]', [2, 8, 2, 2], true],
+  [
+    'strides that leave a border, dilations, pads',
+    [2, 4, 10, 9],
+    [8, 4, 3, 2],
+    'strides = [3, 2], dilations = [2, 3], pads = [1, 2, 0, 1]',
+    [2, 8, 3, 5],
+    true,
+  ],
   ['groups', [2, 4, 5, 5], [8, 2, 3, 3], 'group = 2', [2, 8, 3, 3], false],
   ['one tap', [2, 4, 5, 5], [8, 4, 1, 1], '', [2, 8, 5, 5], false],
   ['outputs beside blocks', [2, 4, 5, 5], [6, 4, 3, 3], '', [2, 6, 3, 3], false],

@@ -27,6 +27,8 @@ export function blockConvolutions(model: Model, block: number): void {
     graph.nodes.push(node);
   }
   for (const y of graph.outputs) layout.release(y);
+  const used = valuesUsedIn(graph);
+  graph.initializers = graph.initializers.filter((v) => used.has(v));
   model.opsets[BLOCKED_DOMAIN] = 1;
 }
 

@@ -9,7 +9,7 @@ import type { BlockedLayout, Lowering } from './layout.ts';
 const isScalar = (v: Value) => sizeOf(shapeOf(v)) === 1;
 
 /** (N, C, H, W), C in whole blocks. */
-const isWhole = (v: Value | undefined, { block }: BlockedLayout) =>
+export const isWhole = (v: Value | undefined, { block }: BlockedLayout) =>
   v !== undefined && shapeKnown(v)?.length === 4 && shapeOf(v)[1]! % block === 0;
 
 /** Every input is a scalar or blocked already, and of y's shape. */

@@ -2,6 +2,7 @@
 
 import { add, conv } from './convolution.ts';
 import type { Lowering } from './layout.ts';
+import { pad } from './pad.ts';
 import { concat, elementwise, slice, split } from './passing.ts';
 import { convTranspose } from './transposed.ts';
 
@@ -16,6 +17,7 @@ export const LOWERINGS = {
   Concat: concat,
   Split: split,
   Slice: slice,
+  Pad: pad,
 } satisfies Readonly<Record<string, Lowering>>;
 
 export const loweringOf = (op: string): Lowering | undefined =>

@@ -153,6 +153,36 @@ describe.skipIf(block === undefined)('blocked', () => {
     for (const [i, y] of a['y']!.entries()) expect(b['y']![i]).toBeCloseTo(y, 4);
   });
 
+  /** A Conv, then a Pad of what it gives. */
+  const padded = (attributes: string, pads: string, value: string, y: string) =>
+    `(float[2, 32, 5, 7] x, float[16, 32, 1, 1] w) => (float[${y}] y) {
+      pads = Constant<value_ints = [${pads}]>()
+      value = Constant<value_float = ${value}>()
+      a = Conv(x, w)
+      y = Pad<${attributes}>(a, pads, value)
+    }`;
+
+  test('zeros around images that are in blocks are a Conv, and its constants go', async () => {
+    const text = padded('', '0, 0, 1, 0, 0, 0, 2, 3', '0.0', '2, 16, 8, 10');
+    const { plain, blocked } = await bothForms(text);
+    expect(blocked.graph.nodes.map((n) => n.op)).not.toContain('Pad');
+    expect(blocked.graph.initializers.map((v) => v.name)).not.toContain('pads');
+    const [a, b] = [await outputsOf(plain), await outputsOf(blocked)];
+    for (const [i, y] of a['y']!.entries()) expect(b['y']![i]).toBeCloseTo(y, 4);
+  });
+
+  test.for([
+    ['another number', '', '0, 0, 1, 1, 0, 0, 1, 1', '2.0', '2, 16, 7, 9'],
+    ['another mode', 'mode = "edge"', '0, 0, 1, 1, 0, 0, 1, 1', '0.0', '2, 16, 7, 9'],
+    ['channels', '', '0, 0, 0, 0, 0, 16, 0, 0', '0.0', '2, 32, 5, 7'],
+    ['a crop', '', '0, 0, 1, 1, 0, 0, -1, 0', '0.0', '2, 16, 5, 8'],
+  ])('a Pad with %s stays plain', async ([, attributes, pads, value, y]) => {
+    const { plain, blocked } = await bothForms(padded(attributes!, pads!, value!, y!));
+    expect(blocked.graph.nodes.map((n) => n.op)).toContain('Pad');
+    const [a, b] = [await outputsOf(plain), await outputsOf(blocked)];
+    for (const [i, y] of a['y']!.entries()) expect(b['y']![i]).toBeCloseTo(y, 4);
+  });
+
   test('a cut within a block is made on plain values', async () => {
     const { plain, blocked } = await bothForms(
       `(float[1, 16, 4, 4] x, float[32, 16, 1, 1] u, float[16, 16, 1, 1] v) => (float[1, 16, 4, 4] y) {
