@@ -37,7 +37,7 @@ try {
   const counter = pathToFileURL(join(import.meta.dirname, 'service/count-starts.mjs'));
   counter.searchParams.set('log', starts);
   const model = await site.tinyModel();
-  site.startWorkers(Number(values.workers), ['--import', counter.href]);
+  await site.startWorkers(Number(values.workers), ['--import', counter.href]);
 
   const begun = performance.now();
   const { accepted, submissions } = await submitAll(model);

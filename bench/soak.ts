@@ -33,7 +33,7 @@ const counts = { jobs: 0, sweeps: 0, uploads: 0, streams: 0, lists: 0, failures:
 const samples: Sample[] = [];
 
 try {
-  installation.startWorkers(Number(values.workers));
+  await installation.startWorkers(Number(values.workers));
   const model = await installation.tinyModel();
   const sampling = sample();
   await Promise.all(Array.from({ length: Number(values.clients) }, () => client(model)));

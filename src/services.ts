@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 
 import type { Config } from './config.ts';
+import { prepareToPlan } from './contract/plan.ts';
 import { resultKey } from './contract/result-key.ts';
 import { readStageDocument } from './contract/stage-document.ts';
 import { Inspector } from './inspection/inspector.ts';
@@ -63,6 +64,9 @@ export async function openServices(
   const steady = connect('steady');
   const waiting = connect('steady');
 
+  const version = ownVersion();
+  const stages = readStageDocument();
+  prepareToPlan(stages);
   const jobs = new Jobs(redis, prefix);
   const queue = new FairQueue(redis, prefix, onError);
   const service = new JobService(jobs, queue);
@@ -143,8 +147,8 @@ export async function openServices(
       inspector,
       resumable,
       imports,
-      stages: readStageDocument(),
-      resultKey: (spec) => resultKey(spec, ownVersion()),
+      stages,
+      resultKey: (spec) => resultKey(spec, version),
       limits: {
         modelBytes: config.maxModelBytes,
         datasetBytes: config.maxDatasetBytes,

@@ -22,6 +22,7 @@ import { LATHE } from './jobs/versions.ts';
 import { chooseProvider } from './runtime/providers.ts';
 import { confinementHere } from './supervision/confinement.ts';
 import { takeOver } from './supervision/neighbours.ts';
+import { stepBack } from './supervision/priority.ts';
 import { removeOrphans } from './supervision/workspace.ts';
 import { Supervisor } from './supervisor.ts';
 import { type WorkerConfig, workerConfig } from './worker-config.ts';
@@ -181,6 +182,7 @@ function repeatedErrors(log: Logger): (error: Error) => void {
 
 /** `lathe worker`: until SIGTERM or SIGINT. */
 export async function runWorker(env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  stepBack(0, 'worker');
   const config = workerConfig(env);
   const log = openLog('worker', config.logLevel);
   for (const warning of config.warnings) log.warn(warning);

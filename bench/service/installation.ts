@@ -5,12 +5,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { type PrivateRedis, startRedis } from '../../scripts/redis.mjs';
 import { tinyBytes } from '../../test/workers/job/tiny.ts';
 
 const PAGE = 4096;
 const TRIES = 5;
+const SEEN_MS = 200;
 const MiB = 2 ** 20;
 
 export class Installation {
@@ -40,12 +42,18 @@ export class Installation {
     return this.#redis.url;
   }
 
-  /** @param execArgv options of Node, for the worker and for the children that it starts */
-  startWorkers(count: number, execArgv: readonly string[] = []): void {
+  /** Until they wait for jobs. @param execArgv options of Node, for the worker and for the children that it starts */
+  async startWorkers(count: number, execArgv: readonly string[] = []): Promise<void> {
     for (let i = 0; i < count; i++) {
       const env = { LATHE_THREADS: '1', LATHE_WORK_DIR: join(this.folder, `work-${i}`) };
       this.#start([...execArgv, 'workers/main.ts'], env, 'ignore');
     }
+    while ((await this.#workersSeen()) < count) await sleep(SEEN_MS);
+  }
+
+  async #workersSeen(): Promise<number> {
+    const answer = await fetch(`${this.url}/v1/workers`);
+    return ((await answer.json()) as { items: unknown[] }).items.length;
   }
 
   /** Id of a model that is worked on within a second. A busy machine may take too long to inspect it: then again. */

@@ -21,8 +21,6 @@ const ROUND_MS = 1800;
 const SEEN_MS = 1000;
 /** While Redis is away nothing ends by itself. */
 const CLOSE_MS = 1000;
-/** A job is admitted once: its place changes under a reader once, and once more where it is queued anew. */
-const MOST_TRIES = 3;
 
 /**
  * The line is the truth, BullMQ's queues hold at most slots + 2 jobs of each pool. Any process may dispatch at any time,
@@ -75,15 +73,8 @@ export class FairQueue implements JobQueue {
     return place.pool === undefined ? 'waiting' : this.#queues.state(place.pool, queueId);
   }
 
-  async position(queueId: string): Promise<number | null> {
-    let place = await this.#placeOf(queueId);
-    for (let tries = 0; place && tries < MOST_TRIES; tries++) {
-      const position = await this.#line.position(jobOf(queueId), place);
-      const now = await this.#placeOf(queueId);
-      if (now?.pool === place.pool) return position;
-      place = now; // admitted meanwhile: it was counted in the wrong line
-    }
-    return place ? 0 : null;
+  async position(job: Pick<Queued, 'queueId' | 'tenant'>): Promise<number | null> {
+    return (await this.#line.position(job)) ?? null;
   }
 
   async stranded(queueId: string): Promise<boolean> {

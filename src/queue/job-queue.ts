@@ -19,7 +19,7 @@ export interface JobQueue {
   /** A worker has it whose like are all gone, so that nobody else would take it over. */
   stranded(queueId: string): Promise<boolean>;
   /** How many of the same tenant are before it; null where it does not wait. */
-  position(queueId: string): Promise<number | null>;
+  position(job: Pick<Queued, 'queueId' | 'tenant'>): Promise<number | null>;
   /** Why no worker can take a job that asks for this, in words; null: one can. */
   obstacle(asked: Requires): Promise<string | null>;
   close(): Promise<void>;

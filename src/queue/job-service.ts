@@ -88,9 +88,10 @@ export class JobService {
   }
 
   /** Where it stands, and why no worker can take it. */
-  async waiting({ status, queueId, spec, after }: JobRecord): Promise<Waiting> {
+  async waiting(job: JobRecord): Promise<Waiting> {
+    const { status, spec, after } = job;
     if (status !== 'queued') return NOT_WAITING;
-    const position = await this.queue.position(queueId);
+    const position = await this.queue.position(job);
     if (position === null && after)
       return { position, reason: `It waits for the stages that it shares with ${after.job}.` };
     return { position, reason: await this.queue.obstacle(spec.requires ?? {}) };

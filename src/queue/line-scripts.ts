@@ -130,3 +130,29 @@ enter(id, place)
 local pass = tonumber(redis.call('HGET', passes, place.tenant) or '0')
 turn(place.tenant, math.max(0, pass - 1 / setting(place.tenant, 'weight', 1)))
 return 1`;
+
+/**
+ * How many of its tenant are before a job. ARGV: base, id, queue id, key of the tenant's queued jobs. Answers the number, or
+ * nothing: the job has another place, or none.
+ */
+export const POSITION = `${COMMON}
+local id, place = ARGV[2], placeOf(ARGV[2])
+if not place or place.queueId ~= ARGV[3] then return false end
+local tenant = place.tenant
+local admitted = base .. ':admitted:' .. tenant
+local inLine = tonumber(redis.call('HGET', waiting, tenant) or '0')
+-- Admitted, and not yet at work.
+local ahead = math.max(0, redis.call('ZCARD', ARGV[4]) - inLine)
+if place.pool then
+  local rank = redis.call('ZRANK', admitted, id) or 0
+  return math.max(0, rank - (redis.call('ZCARD', admitted) - ahead))
+end
+local before = redis.call('ZRANK', list(tenant, place.need), place.queueId) or 0
+local others = redis.call('HKEYS', needs)
+table.insert(others, '')
+for _, need in ipairs(others) do
+  if need ~= place.need then
+    before = before + redis.call('ZCOUNT', list(tenant, need), '-inf', '(' .. place.score)
+  end
+end
+return ahead + before`;

@@ -7,7 +7,7 @@ import { asksNothing, type Requires } from '../contract/requires.ts';
 import { jobKeys } from '../records/job-keys.ts';
 import { tenantKeys } from '../records/tenant-keys.ts';
 import type { Queued } from './job-queue.ts';
-import { ADMIT, ENTER, GIVE_BACK, LEAVE } from './line-scripts.ts';
+import { ADMIT, ENTER, GIVE_BACK, LEAVE, POSITION } from './line-scripts.ts';
 
 /** Where a job stands. */
 export interface Place {
@@ -88,23 +88,11 @@ export class Line {
     return Object.entries(found).map(([need, asked]) => ({ need, asked: JSON.parse(asked) }));
   }
 
-  /** Jobs of its tenant that are before it. */
-  async position(id: string, place: Place): Promise<number> {
-    const { tenant, score } = place;
-    const { ofTenant } = jobKeys(this.#prefix);
-    const needs = ['', ...(await this.needs()).map(({ need }) => need)];
-    const pipeline = this.#redis.multi(); // at one moment: jobs are admitted all the time
-    pipeline.zcard(ofTenant(tenant, 'queued')).hget(this.#keys[4]!, tenant);
-    pipeline.zcard(this.#admitted(tenant)).zrank(this.#admitted(tenant), id);
-    for (const need of needs) {
-      if (need === place.need) pipeline.zrank(this.#list(tenant, need), place.queueId);
-      else pipeline.zcount(this.#list(tenant, need), '-inf', `(${score}`);
-    }
-    const answers = ((await pipeline.exec()) ?? []).map(([, answer]) => Number(answer ?? 0));
-    const [queued = 0, inLine = 0, admitted = 0, rank = 0, ...before] = answers;
-    const ahead = Math.max(0, queued - inLine); // admitted, and not yet at work
-    if (place.pool !== undefined) return Math.max(0, rank - (admitted - ahead));
-    return ahead + before.reduce((sum, n) => sum + n, 0);
+  /** Jobs of its tenant that are before it; undefined: the job has another place, or none. */
+  async position({ queueId, tenant }: Pick<Queued, 'queueId' | 'tenant'>) {
+    const queued = jobKeys(this.#prefix).ofTenant(tenant, 'queued');
+    const found = await this.#run(POSITION, jobOf(queueId), queueId, queued);
+    return found === null ? undefined : Number(found);
   }
 
   async #places(ids: readonly string[]): Promise<Placed[]> {
@@ -117,7 +105,6 @@ export class Line {
     return this.#redis.eval(script, this.#keys.length, ...this.#keys, this.#base, ...argv);
   }
 
-  #list = (tenant: string, need: string) => `${this.#base}:of:${tenant}:${need}`;
   #admitted = (tenant: string) => `${this.#base}:admitted:${tenant}`;
 }
 

@@ -22,6 +22,7 @@ export interface JobFilter {
   readonly cursor?: string;
 }
 
+/** Records read at a time where the first ones were not enough. */
 const BATCH = 200;
 
 /** Ids sort by time of creation (UUIDv7), so a page is a range of ids and the cursor is the last one seen. */
@@ -35,14 +36,14 @@ export async function listJobs(
   const index = keys.ofTenant(tenant, filter.status);
   const items: JobRecord[] = [];
   let from = filter.cursor ? `(${filter.cursor}` : '+';
-  for (;;) {
-    const ids = await redis.zrange(index, from, '-', 'BYLEX', 'REV', 'LIMIT', 0, BATCH);
+  for (let batch = limit + 1; ; batch = BATCH) {
+    const ids = await redis.zrange(index, from, '-', 'BYLEX', 'REV', 'LIMIT', 0, batch);
     for (const job of await read(redis, keys, ids)) {
       if (!matches(job, filter)) continue;
       if (items.length === limit) return { items, nextCursor: items.at(-1)!.id };
       items.push(job);
     }
-    if (ids.length < BATCH) return { items, nextCursor: null };
+    if (ids.length < batch) return { items, nextCursor: null };
     from = `(${ids.at(-1)!}`;
   }
 }

@@ -1,7 +1,6 @@
 /** @file The child process of one attempt: started, listened to, held to its limits, ended. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -14,10 +13,10 @@ import { compileCache } from './compile-cache.ts';
 import { allowedEnvironment, type Confinement, confined } from './confinement.ts';
 import { HUGE_PAGES } from './huge-pages.ts';
 import { Limits } from './limits.ts';
+import { stepBack } from './priority.ts';
 
 const PROGRAM = join(import.meta.dirname, `../job-process${import.meta.filename.slice(-3)}`);
 const STDERR_KEPT = 8192;
-const NICE = 10;
 
 export type ChildEnd =
   | { readonly how: 'done'; readonly outcome: 'pass' | 'rejected' }
@@ -79,17 +78,8 @@ function start({ folder, config, confinement }: ChildOptions): ChildProcess {
     detached: true, // its own process group
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
   });
-  behind(child.pid);
+  stepBack(child.pid, 'job'); // from its first moment on: loading its code is work too
   return child;
-}
-
-/** Quiet beside the API from its first moment on: loading its code is work too. */
-function behind(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) setPriority(pid, NICE);
-  } catch {
-    // it is gone, or this is not permitted
-  }
 }
 
 /** What the child has said so far. */

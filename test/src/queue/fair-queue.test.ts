@@ -89,7 +89,7 @@ test('at most slots + 2 jobs are admitted; without a worker none', async () => {
   await workers.beat(worker);
 
   expect(await admitted(worker)).toEqual(made.slice(0, 5).map(({ id }) => id));
-  const positions = await Promise.all(made.map(({ queueId }) => queue.position(queueId)));
+  const positions = await Promise.all(made.map((job) => queue.position(job)));
   expect(positions).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
@@ -152,7 +152,7 @@ test('a job of a higher class goes before those of its tenant that wait, admitte
 
   await expect.poll(async () => (await admitted(worker))[0]).toBe(high!.id);
   expect(await admitted(worker)).toHaveLength(3);
-  expect(await queue.position(high!.queueId)).toBe(0);
+  expect(await queue.position(high!)).toBe(0);
 });
 
 test('a job goes only to workers that have what it asks for; the others are not held up', async () => {

@@ -66,7 +66,7 @@ test('a queued job that waits is left alone', async () => {
   const job = await new JobService(jobs, queue).submit(newJob());
 
   expect(await reconcile(jobs, queue)).toEqual({ requeued: [], settled: [] });
-  expect(await queue.position(job.queueId)).toBe(0);
+  expect(await queue.position(job)).toBe(0);
   await queue.remove(job.queueId);
   await jobs.remove(job);
 });
