@@ -1,19 +1,23 @@
 /** @file One pass over the calibration images for every tensor at once. */
 
 import { ServiceError } from '../../src/contract/errors.ts';
-import { cloneModel } from '../onnx/clone.ts';
 import type { Model } from '../onnx/graph.ts';
-import { type Feed, freeResults, openSession } from '../runtime/session.ts';
+import { type Feed, freeResults, openSession, type Session } from '../runtime/session.ts';
+import { withOutputs } from '../runtime/taps.ts';
 import { ChannelMoments } from './channel-moments.ts';
 import { HalfWidths } from './halves.ts';
 import { Histogram } from './histogram.ts';
 import type { QuantizedTensor } from './placement.ts';
+import { type Results, type Summarized, summarize } from './summaries.ts';
 
 /** Values counted per tensor and image; extremes are taken of all of them. */
 const SAMPLE = 1 << 15;
 
-/** Channels are watched on this many images: how loud they are against each other settles soon. */
-const CHANNEL_IMAGES = 16;
+/**
+ * On this many images tensors are seen whole: how loud channels are against each other settles soon. From then on large ones are summed
+ * up where they are computed, which costs a third of handing them out.
+ */
+const WHOLE_IMAGES = 16;
 
 /** What is remembered of a tensor. */
 export interface Observed {
@@ -56,46 +60,94 @@ export async function calibrate(
     ]),
   );
   const inputs = new Set(model.graph.inputs.map((v) => v.name));
-  const taps = [...observed.keys()].filter((name) => !inputs.has(name));
-  // A model whose only quantized tensor is its input has nothing to run for.
-  const session =
-    taps.length === 0
-      ? undefined
-      : await openSession(tapped(model, taps), {
-          threads: options.threads,
-          provider: options.provider,
-          // Memory planned ahead would hold every tensor beside the copies that come out.
-          memoryPattern: false,
-        });
+  const runs = new Runs(
+    model,
+    [...observed.keys()].filter((name) => !inputs.has(name)),
+    options,
+  );
   try {
     let done = 0;
     for await (const feed of feeds) {
       options.signal.throwIfAborted();
-      const results = session ? await session.run(feed, taps) : {};
+      if (done === WHOLE_IMAGES) await runs.sumUp();
+      const { results, summaryOf } = await runs.run(feed);
       const half = 2 * done < options.images ? 0 : 1;
       for (const [name, { histogram, channels, widths }] of observed) {
+        const summary = summaryOf(name);
+        if (summary) {
+          const { min, max, finite, sample } = summary;
+          widths.add(half, histogram.see(finite ? min : Number.NaN, max, sample));
+          continue;
+        }
         const tensor = results[name] ?? feed[name];
         if (!tensor) continue;
         widths.add(half, histogram.add(tensor.data as Float32Array, SAMPLE));
-        if (done < CHANNEL_IMAGES) channels.add(tensor.data as Float32Array, tensor.dims);
+        if (done < WHOLE_IMAGES) channels.add(tensor.data as Float32Array, tensor.dims);
       }
       freeResults(results);
       options.onImage(++done);
     }
   } finally {
-    await session?.release();
+    await runs.close();
   }
   for (const [name, { histogram }] of observed)
     if (!histogram.finite) throw new ServiceError('ACTIVATION_NOT_FINITE', { tensor: name });
   return observed;
 }
 
-/** A copy whose outputs are just the named tensors. */
-function tapped(model: Model, names: readonly string[]): Model {
-  const copy = cloneModel(model);
-  const made = new Map(
-    copy.graph.nodes.flatMap((n) => n.outputs).flatMap((v) => (v ? [[v.name, v] as const] : [])),
-  );
-  copy.graph.outputs = names.map((name) => made.get(name)!);
-  return copy;
+/** The model with its tensors as outputs: first whole, then, of the large ones whose size never changed, summaries. */
+class Runs {
+  readonly #model: Model;
+  readonly #names: readonly string[];
+  readonly #options: CalibrationOptions;
+  /** Values of each tensor; undefined: not the same number in all runs. */
+  readonly #lengths = new Map<string, number | undefined>();
+  #session: Session | undefined;
+  #summarized: Summarized | undefined;
+
+  constructor(model: Model, names: readonly string[], options: CalibrationOptions) {
+    this.#model = model;
+    this.#names = names;
+    this.#options = options;
+  }
+
+  async run(feed: Readonly<Record<string, Feed>>) {
+    // A model whose only quantized tensor is its input has nothing to run for.
+    if (this.#names.length === 0) return { results: {}, summaryOf: () => undefined };
+    this.#session ??= await this.#open(withOutputs(this.#model, this.#names));
+    const results = await this.#session.run(feed);
+    const summarized = this.#summarized;
+    if (!summarized) this.#remember(results);
+    return { results, summaryOf: (name: string) => summarized?.summaryOf(name, results) };
+  }
+
+  async sumUp(): Promise<void> {
+    const large = new Map(
+      [...this.#lengths].filter((one): one is [string, number] => (one[1] ?? 0) > SAMPLE),
+    );
+    if (large.size === 0) return;
+    await this.close();
+    const whole = this.#names.filter((name) => !large.has(name));
+    this.#summarized = summarize(this.#model, large, whole, SAMPLE);
+    this.#session = await this.#open(this.#summarized.model);
+  }
+
+  async close(): Promise<void> {
+    await this.#session?.release();
+    this.#session = undefined;
+  }
+
+  #remember(results: Results): void {
+    for (const name of this.#names) {
+      const { length } = results[name]!.data;
+      const same = !this.#lengths.has(name) || this.#lengths.get(name) === length;
+      this.#lengths.set(name, same ? length : undefined);
+    }
+  }
+
+  #open(model: Model): Promise<Session> {
+    const { threads, provider } = this.#options;
+    // Memory planned ahead would hold every tensor beside the copies that come out.
+    return openSession(model, { threads, provider, memoryPattern: false });
+  }
 }

@@ -42,6 +42,16 @@ export class Histogram {
   add(values: Float32Array, sample = Number.POSITIVE_INFINITY): number {
     if (values.length === 0) return 0;
     const [lo, hi] = extremesOf(values);
+    return this.see(lo, hi, values, stepFor(values.length, sample));
+  }
+
+  /**
+   * The same of a tensor whose extremes are known.
+   *
+   * @param lo least value; it or `hi` NaN or infinite: the tensor holds such a value @param hi largest value
+   * @param values of which every `step`-th is counted
+   */
+  see(lo: number, hi: number, values: Float32Array, step = 1): number {
     if (!Number.isFinite(lo) || !Number.isFinite(hi)) {
       this.finite = false;
       return 0;
@@ -52,7 +62,7 @@ export class Histogram {
     this.averageMin += share * (lo - this.averageMin);
     this.averageMax += share * (hi - this.averageMax);
     this.#widen(Math.max(-lo, hi));
-    this.#fill(values, stepFor(values.length, sample));
+    this.#fill(values, step);
     return hi - lo;
   }
 
