@@ -53,6 +53,8 @@ export class Ledger {
   /** The metric of the input, and of the model that goes on. */
   #before = 0;
   #now = 0;
+  /** What of the budget is surely gone with that. */
+  #spent = 0;
   /** The last of them. */
   #good: Kept = { index: INPUT, drop: 0, spent: false };
 
@@ -98,7 +100,7 @@ export class Ledger {
   budgetFor({ index }: PlannedStage): Budget & { readonly whole: number } {
     const whole = this.#before;
     const spenders = this.#plan.filter((p) => p.index >= index && spends(p)).length;
-    const left = this.#maxDrop - (whole - this.#now);
+    const left = this.#maxDrop - this.#spent;
     return { maxDrop: Math.max(0, left) / Math.max(1, spenders), whole };
   }
 
@@ -117,14 +119,13 @@ export class Ledger {
     const [before, after] = [this.#now, this.#value(found, made.binding)];
     const drop = this.#before - after;
     const over = drop > this.#maxDrop && this.#isLast(index);
-    const back =
-      over && this.#isWorthIt(index) && (await this.#surelyOver(found, made.binding, drop))
-        ? this.#good
-        : undefined;
+    const sure = over ? this.#surely(found, made.binding, drop) : drop;
+    const back = over && this.#isWorthIt(index) && sure > this.#maxDrop ? this.#good : undefined;
     if (drop <= this.#maxDrop)
       this.#good = { index, drop, spent: this.#plan.some((p) => p.index <= index && spends(p)) };
     if (back) for (let i = back.index + 1; i <= index; i++) this.#undone.add(i);
     this.#now = back ? this.#before - back.drop : after;
+    this.#spent = back ? back.drop : sure;
     this.#entries.push({
       index,
       stage: stage.name,
@@ -172,11 +173,13 @@ export class Ledger {
     return next?.stage.accuracy !== 'wins';
   }
 
-  /** Few images make a metric jump, and a model that was trained on them does better there than elsewhere: more than twice the noise must be missing. */
-  async #surelyOver(found: Evaluation, binding: TaskBinding, drop: number): Promise<boolean> {
-    if (this.#metric === 'agreement') return true;
-    const noise = dropNoise(this.#reference, found, binding, this.#metric);
-    return drop - SURE * noise > this.#maxDrop;
+  /**
+   * What of a drop is no luck. Few images make a metric jump, and a model that was trained on them does better there than elsewhere:
+   * twice the noise may be that.
+   */
+  #surely(found: Evaluation, binding: TaskBinding, drop: number): number {
+    if (this.#metric === 'agreement') return drop;
+    return Math.max(0, drop - SURE * dropNoise(this.#reference, found, binding, this.#metric));
   }
 }
 

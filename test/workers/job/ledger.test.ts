@@ -75,6 +75,21 @@ describe('the ledger', () => {
     expect(ledger.budgetFor(plan[0]!).whole).toBe(1);
   });
 
+  test('what may be luck of few images is not missing from the budget of stages to come', async () => {
+    const plan = planOf('prune', 'quantize');
+    const ledger = (await open(plan, 0.6))!;
+
+    expect(await ledger.enter(plan[0]!, standing(true), () => {})).toBeUndefined();
+
+    const { spent, left } = ledger.report().entries[0]!;
+    expect(spent).toBeGreaterThan(0.6);
+    expect(left).toBeLessThan(0);
+    // Twice the standard deviation of a share of two thirds, among nine or so images.
+    const maxDrop = ledger.budgetFor(plan[1]!).maxDrop!;
+    expect(maxDrop - left).toBeGreaterThan(0.1);
+    expect(maxDrop).toBeLessThan(0.6);
+  });
+
   test('a stage that overspends is undone: the job goes on from the last that did not', async () => {
     const { backs, entries, ledger, ...facts } = await entered(
       ['prune', 'distill', 'quantize'],
