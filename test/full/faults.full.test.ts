@@ -6,12 +6,15 @@ import { FAULTS, type FaultName } from '../chaos/faults.ts';
 import { Storm } from '../chaos/storm.ts';
 
 const INJECTIONS = 20;
+/** Half a minute is longer than every lock and heartbeat. */
+const PAUSE_MS = 30_000;
 const MINUTES = 60_000;
 
 describe.each(Object.keys(FAULTS) as FaultName[])('%s', (fault) => {
-  test(`${INJECTIONS} times`, { timeout: 30 * MINUTES }, async () => {
+  test(`${INJECTIONS} times`, { timeout: 60 * MINUTES }, async () => {
     const { injections, accepted, statuses, ...wrong } = await new Storm(fault, {
       injections: INJECTIONS,
+      pauseMs: PAUSE_MS,
     }).run();
 
     console.log(JSON.stringify({ fault, injections, accepted, statuses }));
@@ -26,13 +29,4 @@ describe.each(Object.keys(FAULTS) as FaultName[])('%s', (fault) => {
     });
     expect(accepted).toBeGreaterThan(3);
   });
-});
-
-test('Redis paused for half a minute, once', { timeout: 10 * MINUTES }, async () => {
-  const { accepted, statuses, injections, ...wrong } = await new Storm('Redis paused', {
-    injections: 1,
-    pauseMs: 30_000,
-  }).run();
-
-  expect(Object.values(wrong).flat()).toEqual([]);
 });
