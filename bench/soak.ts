@@ -53,8 +53,9 @@ async function client(model: string): Promise<void> {
       await (round % 5 === 4 ? oneSweep(model, round) : oneJob(model, round));
       await call('GET', 'v1/jobs?limit=50');
       counts.lists++;
-    } catch {
+    } catch (error) {
       counts.failures++;
+      process.stderr.write(`a round failed: ${(error as Error).message}\n`);
     }
   }
 }
