@@ -102,6 +102,12 @@ test('MaxPool gives a tie to the first in row-major order, ReduceMax and Max sha
     (await gradientsAt({ inputs: 'float[1,1,2,2] x', nodes }, values))['x'];
 
   expect(await at('y = MaxPool<kernel_shape=[2,2]>(x)')).toEqual([1, 0, 0, 0]);
+  const large = { x: new Array(36).fill(1) };
+  const tied = await gradientsAt(
+    { inputs: 'float[1,1,6,6] x', nodes: 'y = MaxPool<kernel_shape=[5,5], strides=[5,5]>(x)' },
+    large,
+  );
+  expect(tied['x']).toEqual([1, ...new Array(35).fill(0)]);
   expect(await at('y = GlobalMaxPool(x)')).toEqual([1, 0, 0, 0]);
   expect(await at('y = ReduceMax(x)')).toEqual([0.25, 0.25, 0.25, 0.25]);
   expect(await at('y = Max(x, x)')).toEqual([1, 1, 1, 1]);

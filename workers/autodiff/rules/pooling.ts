@@ -6,6 +6,7 @@ import { type Node, Value } from '../../onnx/graph.ts';
 import { range, type Shape, shapeOf, sizeOf } from '../../onnx/static-shapes.ts';
 import type { GradientRule } from '../rule.ts';
 import { unravel, type Window, windowOf } from './convolution.ts';
+import { separate } from './separable-max.ts';
 
 /**
  * y[o] = max over the window; dx goes whole to the first maximum in row-major order, which the op's second output names as an
@@ -24,6 +25,8 @@ function rowMajorIndices(g: GraphBuilder, node: Node, x: Value, y: Value): Value
     return indices!;
   }
   delete node.attributes['storage_order'];
+  const separated = separate(g, node, x, y);
+  if (separated) return separated;
   const indices = node.outputs[1] ?? new Value(g.name(`${y.name}/indices`));
   indices.type = { kind: 'tensor', dtype: 'int64', shape: shapeOf(y) };
   node.outputs[1] = indices;

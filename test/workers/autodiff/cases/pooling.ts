@@ -19,6 +19,10 @@ export const POOLING: Readonly<Record<string, GradientCase>> = {
     '<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>',
   ),
   'MaxPool 5×5 stride 1 pads 2': max('1,1,6,5', '<kernel_shape=[5,5], pads=[2,2,2,2]>'),
+  'MaxPool 6×4, its axes apart': max(
+    '1,2,9,8',
+    '<kernel_shape=[6,4], strides=[2,1], pads=[3,0,1,2], dilations=[1,2]>',
+  ),
   'MaxPool default strides': max('1,1,3,4', '<kernel_shape=[2,2]>'),
   'MaxPool ceil_mode': max('1,2,5,6', '<kernel_shape=[2,3], strides=[2,2], ceil_mode=1>'),
   'MaxPool dilations': max('1,1,6,6', '<kernel_shape=[2,2], dilations=[2,3]>'),
