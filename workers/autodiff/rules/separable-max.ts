@@ -40,7 +40,9 @@ export function separate(g: GraphBuilder, node: Node, x: Value, y: Value): Value
   node.inputs = [rows.value];
   node.outputs = [y, columns.indices];
   const flat = (v: Value) => g.reshape(v, [sizeOf(shapeOf(v))]);
-  return g.gather(flat(rows.indices), flat(columns.indices), 0);
+  const [all, at] = [flat(rows.indices), flat(columns.indices)];
+  // Gather copies one number at a time, and takes twice as long.
+  return g.op('GatherElements', [all, at], shapeOf(at), {}, 'int64');
 }
 
 /** Attributes with a number per axis, and what an axis has that is left alone. */
